@@ -1,0 +1,79 @@
+"""What a model family is, as facts that need neither torch nor numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from .settings import Setting
+
+if TYPE_CHECKING:
+    from .job import Job
+    from .progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One of the images that a family looks at.
+
+    `scales` are the numbers of its pixels along the edge of one pixel of the reference grid:
+    (1,) for an image on the reference grid, (2, 4) for a panchromatic one that is two or four
+    times finer. The role with `reference` defines that grid.
+    """
+
+    key: str
+    title: str
+    help: str
+    reference: bool = False
+    minimum_bands: int = 1
+    maximum_bands: int | None = None
+    scales: tuple[int, ...] = (1,)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a family comes from."""
+
+    citation: str
+    url: str
+
+
+class Recipe(Protocol):
+    """What a family can do; made on demand, because it imports torch."""
+
+    def train(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Train as the job says, write its outputs, and return the values to report."""
+
+    def predict(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Apply the job's model, write its outputs, and return the values to report."""
+
+    def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Take over a checkpoint of the paper's own code as a model file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The facts about one model family; everything that lists families is driven by them."""
+
+    key: str
+    title: str
+    purpose: str
+    help: str
+    roles: tuple[Role, ...]
+    labels: str
+    train_settings: tuple[Setting, ...]
+    predict_settings: tuple[Setting, ...]
+    reference: Reference
+    recipe: Callable[[], Recipe]
+    binary: bool = False
+    imports_checkpoints: bool = False
+
+    @property
+    def reference_role(self) -> Role:
+        """The role whose grid the results are on."""
+        return next(role for role in self.roles if role.reference)
+
+    def role(self, key: str) -> Role:
+        """The role named `key`."""
+        return next(role for role in self.roles if role.key == key)

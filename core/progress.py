@@ -1,0 +1,90 @@
+"""How a running task speaks: progress, log lines, epochs, and the place where it may stop."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .errors import Cancelled
+
+Event = dict[str, object]
+
+
+class Progress:
+    """Reports one run as events, and raises `Cancelled` at the next report once asked to stop.
+
+    Fractions never run backwards. A stage owns a part of the whole run; inside `with
+    progress.stage("Reading", 0.1)` updates from 0 to 1 move the whole by that tenth.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[Event], None] = lambda event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`emit` takes one JSON-able event; `cancelled` tells whether a stop was asked for."""
+        self._emit = emit
+        self._cancelled = cancelled
+        self._clock = clock
+        self._started = clock()
+        self._last_emitted = -1.0
+        self._fraction = 0.0
+        self._span = (0.0, 1.0)
+        self._title = "Starting"
+
+    def checkpoint(self) -> None:
+        """Stop here if a stop was asked for.
+
+        Raises:
+            Cancelled: the user or the end of the host asked for it.
+        """
+        if self._cancelled():
+            raise Cancelled("The run was cancelled.")
+
+    @contextmanager
+    def stage(self, title: str, share: float) -> Iterator[None]:
+        """A named part of the run that makes up `share` (0–1) of the enclosing part."""
+        outer_span, outer_title = self._span, self._title
+        low, high = outer_span
+        start = max(self._fraction, low)
+        end = min(high, start + share * (high - low))
+        self._span, self._title = (start, end), title
+        self.update(0.0, force=True)
+        yield
+        self.update(1.0)
+        self._span, self._title = outer_span, outer_title
+
+    def update(self, part: float, *, force: bool = False) -> None:
+        """Say that `part` (0–1) of the current stage is done; a place to be cancelled.
+
+        Raises:
+            Cancelled: the user or the end of the host asked for it.
+        """
+        self.checkpoint()
+        low, high = self._span
+        self._fraction = max(self._fraction, low + min(max(part, 0.0), 1.0) * (high - low))
+        now = self._clock()
+        if not force and now - self._last_emitted < 0.1:
+            return
+        self._last_emitted = now
+        event: Event = {
+            "event": "progress",
+            "fraction": round(self._fraction, 5),
+            "stage": self._title,
+        }
+        elapsed = now - self._started
+        if self._fraction > 0.02 and elapsed > 2.0:
+            event["seconds_left"] = round(elapsed * (1.0 / self._fraction - 1.0), 1)
+        self._emit(event)
+
+    def log(self, text: str) -> None:
+        """Tell the user something worth knowing."""
+        self._emit({"event": "log", "level": "info", "text": text})
+
+    def warn(self, text: str) -> None:
+        """Tell the user something that may spoil the result."""
+        self._emit({"event": "log", "level": "warning", "text": text})
+
+    def epoch(self, **numbers: float | int | None) -> None:
+        """Report the numbers of one training epoch, for live curves."""
+        self._emit({"event": "epoch", **numbers})

@@ -1,0 +1,118 @@
+"""Settings: each is declared once and feeds the form, the check, the help and the saved run."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .errors import InputError
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option of a setting that offers a list."""
+
+    key: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One number, switch or choice that a user may change.
+
+    The type of `default` (bool, int, float or str) is the type of the setting. In forms and
+    scripts the setting appears under `parameter`, its key in capitals.
+    """
+
+    key: str
+    title: str
+    help: str
+    default: Value
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Choice, ...] = ()
+    unit: str = ""
+    advanced: bool = True
+
+    @property
+    def parameter(self) -> str:
+        """The name of the setting as a Processing parameter."""
+        return self.key.upper()
+
+    def checked(self, value: object) -> Value:
+        """`value` in the setting's own type.
+
+        Raises:
+            InputError: the value has another type, is out of bounds, or is no listed choice.
+        """
+        if self.choices:
+            return self._checked_choice(value)
+        if isinstance(self.default, bool):
+            return self._checked_switch(value)
+        if isinstance(self.default, str):
+            return str(value)
+        return self._checked_number(value)
+
+    def _checked_choice(self, value: object) -> str:
+        keys = [choice.key for choice in self.choices]
+        if str(value) not in keys:
+            raise InputError(
+                f"{self.title} ({self.parameter}) cannot be “{value}”; choose one of "
+                f"{', '.join(keys)}."
+            )
+        return str(value)
+
+    def _checked_switch(self, value: object) -> bool:
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        word = str(value).strip().lower()
+        if word not in words:
+            raise InputError(
+                f"{self.title} ({self.parameter}) is “{value}”; give true or false."
+            )
+        return words[word]
+
+    def _checked_number(self, value: object) -> int | float:
+        kind = type(self.default)
+        try:
+            number = kind(float(str(value)))
+            whole = kind is not int or number == float(str(value))
+        except (ValueError, OverflowError):
+            whole = False
+        if not whole:
+            noun = "a whole number" if kind is int else "a number"
+            raise InputError(f"{self.title} ({self.parameter}) is “{value}”; give {noun}.")
+        # The negated form also refuses NaN, which compares false with everything.
+        if (self.minimum is not None and not number >= self.minimum) or (
+            self.maximum is not None and not number <= self.maximum
+        ):
+            raise InputError(
+                f"{self.title} ({self.parameter}) is {value}; give a value {self.bounds}."
+            )
+        return number
+
+    @property
+    def bounds(self) -> str:
+        """The allowed range in words."""
+        if self.minimum is not None and self.maximum is not None:
+            return f"from {self.minimum:g} to {self.maximum:g}"
+        if self.minimum is not None:
+            return f"of at least {self.minimum:g}"
+        return f"of at most {self.maximum:g}" if self.maximum is not None else "of any size"
+
+
+def resolve(settings: Iterable[Setting], given: Mapping[str, object]) -> dict[str, Value]:
+    """The value of every setting: what was given, checked, and defaults for the rest.
+
+    Raises:
+        InputError: a value does not fit, or a name is not among the settings.
+    """
+    known = {setting.key: setting for setting in settings}
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise InputError(
+            f"There is no setting “{unknown[0]}”; the settings are {', '.join(sorted(known))}."
+        )
+    return {
+        key: setting.checked(given[key]) if given.get(key) is not None else setting.default
+        for key, setting in known.items()
+    }
