@@ -116,3 +116,51 @@ def resolve(settings: Iterable[Setting], given: Mapping[str, object]) -> dict[st
         key: setting.checked(given[key]) if given.get(key) is not None else setting.default
         for key, setting in known.items()
     }
+
+
+DEVICE = Setting(
+    key="device",
+    title="Device",
+    help="Where the network runs. “auto” takes an NVIDIA card, else an Apple one, else the "
+    "processor; the log says which and why.",
+    default="auto",
+    choices=(
+        Choice("auto", "The fastest that works here"),
+        Choice("cuda", "An NVIDIA card"),
+        Choice("mps", "The graphics part of an Apple chip"),
+        Choice("cpu", "The processor"),
+    ),
+)
+VALIDATION_SHARE = Setting(
+    key="validation_share",
+    title="Validation share",
+    help="The part of the labels that is held back, in whole blocks of the scene, to measure the "
+    "model on ground it has not seen. More gives surer scores from fewer training pixels; 0 "
+    "trains on everything and gives no scores.",
+    default=0.25,
+    minimum=0.0,
+    maximum=0.6,
+)
+SEED = Setting(
+    key="seed",
+    title="Seed",
+    help="The start of every random choice: the same seed, data and settings give the same model "
+    "on the same machine.",
+    default=0,
+    minimum=0,
+    maximum=2**31 - 1,
+)
+
+
+def epochs_setting(default: int, meaning: str) -> Setting:
+    """The number of epochs, with the family's own default; `meaning` says what an epoch is."""
+    return Setting(
+        key="epochs",
+        title="Epochs",
+        help=f"How long to train. {meaning} More epochs fit the labels better and take longer in "
+        "proportion.",
+        default=default,
+        minimum=1,
+        maximum=10000,
+        advanced=False,
+    )

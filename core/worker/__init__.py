@@ -1,0 +1,1 @@
+"""The worker process: its wire to the host, its tasks, its command line."""
