@@ -1,0 +1,184 @@
+"""The worker's command line: a job document, or plain subcommands that make one.
+
+    python -m core -                     the wire: the document is the first line of stdin
+    python -m core JOB.json              the same document from a file
+    python -m core train FAMILY …        also predict, inspect, import, sample
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from ..errors import InputError
+from ..families import FAMILIES
+from ..family import Family
+from ..job import Features, Job, Source
+from ..progress import Event, Progress
+from ..settings import Setting
+from .run import guarded, run_document, run_job
+from .wire import Wire
+
+# The end of the hosting process leaves nobody to report to; the code only shows in a debugger.
+_ABANDONED = 5
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the arguments say and return the exit code."""
+    if list(arguments) == ["-"]:
+        return _serve_host()
+    if len(arguments) == 1 and arguments[0].lower().endswith(".json"):
+        return _run_file(Path(arguments[0]))
+    return _run_subcommand(arguments)
+
+
+def _serve_host() -> int:
+    wire = Wire()
+    text = wire.read_job()
+    wire.watch(give_up=lambda: os._exit(_ABANDONED))
+    return run_document(text, wire.emit, wire.cancelled)
+
+
+def _run_file(path: Path) -> int:
+    wire = Wire()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        wire.emit({"event": "error", "kind": "InputError",
+                   "text": f"{path} cannot be read: {error.strerror}."})  # fmt: skip
+        return InputError.exit_code
+    return run_document(text, wire.emit, _stopped_by_signals())
+
+
+def _run_subcommand(arguments: Sequence[str]) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    cancelled = _stopped_by_signals()
+    return guarded(lambda: run_job(_job(options), Progress(_tell, cancelled)), _tell)
+
+
+def _stopped_by_signals() -> Callable[[], bool]:
+    """A flag that Ctrl-C and a batch queue's SIGTERM raise."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, ask)
+    signal.signal(signal.SIGTERM, ask)
+    return stop.is_set
+
+
+def _tell(event: Event) -> None:
+    """Show one event to a person at a terminal."""
+    sys.stderr.flush()
+    match event["event"]:
+        case "progress":
+            line = f"{float(str(event['fraction'])):6.1%}  {event['stage']}"
+        case "log":
+            line = str(event["text"])
+        case "epoch":
+            numbers = (f"{key} {value}" for key, value in event.items() if key != "event")
+            line = ", ".join(numbers)
+        case "error":
+            line = f"Error: {event['text']}"
+        case _:
+            line = "\n".join(_result_lines(event))
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _result_lines(event: Event) -> list[str]:
+    outputs, values = event.get("outputs"), event.get("values")
+    lines = [f"{key}: {path}" for key, path in outputs.items()] if isinstance(outputs, dict) else []
+    lines += [f"{key}: {value}" for key, value in values.items()] if isinstance(values, dict) else []
+    return lines or ["Done."]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    tasks = parser.add_subparsers(dest="task", required=True)
+    train = tasks.add_parser("train", help="train a model").add_subparsers(
+        dest="family", required=True
+    )
+    predict = tasks.add_parser("predict", help="apply a model").add_subparsers(
+        dest="family", required=True
+    )
+    for family in FAMILIES.values():
+        _add_train(train.add_parser(family.key, help=family.title), family)
+        _add_predict(predict.add_parser(family.key, help=family.title), family)
+    inspect = tasks.add_parser("inspect", help="show what a model file says about itself")
+    inspect.add_argument("model", help="a *.safetensors file")
+    inspect.add_argument("--stac-item", default="", help="also write the card as a STAC item")
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser, family: Family) -> None:
+    _add_roles(parser, family, "+")
+    parser.add_argument("--labels", required=True, help=family.labels)
+    parser.add_argument("--class-field", default="", help="the field with the class")
+    parser.add_argument("--area", default="", help="polygons of what was surveyed")
+    parser.add_argument("--start-model", default="", help="go on from this model")
+    parser.add_argument("--model", required=True, help="the *.safetensors file to write")
+    parser.add_argument("--report", default="", help="the HTML report to write")
+    _add_settings(parser, family.train_settings)
+
+
+def _add_predict(parser: argparse.ArgumentParser, family: Family) -> None:
+    _add_roles(parser, family, 1)
+    parser.add_argument("--model", required=True, help="the *.safetensors file to apply")
+    parser.add_argument("--classes", required=True, help="the class raster to write")
+    parser.add_argument("--confidence", default="", help="the confidence raster to write")
+    parser.add_argument("--polygons", default="", help="the vector file to write")
+    _add_settings(parser, family.predict_settings)
+
+
+def _add_roles(parser: argparse.ArgumentParser, family: Family, count: str | int) -> None:
+    for role in family.roles:
+        parser.add_argument(f"--{role.key.lower()}", nargs=count, required=True, help=role.help,
+                            dest=f"role_{role.key}")  # fmt: skip
+
+
+def _add_settings(parser: argparse.ArgumentParser, settings: Sequence[Setting]) -> None:
+    for setting in settings:
+        parser.add_argument(
+            f"--{setting.key.replace('_', '-')}",
+            dest=f"setting_{setting.key}",
+            help=f"{setting.help} Default: {setting.default}.".replace("%", "%%"),
+            choices=[choice.key for choice in setting.choices] or None,
+        )
+
+
+def _job(options: argparse.Namespace) -> Job:
+    given = vars(options)
+    if options.task == "inspect":
+        return Job("inspect", model=options.model, outputs={"STAC_ITEM": options.stac_item})
+    common = {
+        "family": options.family,
+        "inputs": _part(given, "role_", lambda paths: tuple(Source(path) for path in paths)),
+        "settings": _part(given, "setting_", lambda value: value),
+    }
+    if options.task == "train":
+        return Job(
+            "train",
+            labels=Features(options.labels, field=options.class_field),
+            area=Features(options.area) if options.area else None,
+            model=options.start_model,
+            outputs={"MODEL": options.model, "REPORT": options.report},
+            **common,
+        )
+    outputs = {key.upper(): given[key] for key in ("classes", "confidence", "polygons")}
+    return Job("predict", model=options.model, outputs=outputs, **common)
+
+
+def _part(given: dict[str, object], prefix: str, convert: Callable[..., object]) -> dict[str, object]:
+    return {
+        key.removeprefix(prefix): convert(value)
+        for key, value in given.items()
+        if key.startswith(prefix) and value is not None
+    }

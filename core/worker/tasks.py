@@ -1,0 +1,64 @@
+"""The tasks a job document can ask for, written out."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from ..card import read_card
+from ..errors import InputError
+from ..families import family_named
+from ..job import Job
+from ..progress import Progress
+
+Task = Callable[[Job, Progress], dict[str, object]]
+
+
+def _train(job: Job, progress: Progress) -> dict[str, object]:
+    return family_named(job.family).recipe().train(job, progress)
+
+
+def _predict(job: Job, progress: Progress) -> dict[str, object]:
+    return family_named(_family_of(job)).recipe().predict(job, progress)
+
+
+def _import_checkpoint(job: Job, progress: Progress) -> dict[str, object]:
+    family = family_named(job.family)
+    if not family.imports_checkpoints:
+        raise InputError(f"{family.title} has no published checkpoints to import.")
+    return family.recipe().import_checkpoint(job, progress)
+
+
+def _inspect(job: Job, progress: Progress) -> dict[str, object]:
+    card = read_card(job.model)
+    if job.output("STAC_ITEM"):
+        from ..stac import write_stac_item
+
+        write_stac_item(card, job.model, job.output("STAC_ITEM"))
+        progress.log("The STAC item is written.")
+    return {"card": card.to_json()}
+
+
+def _sample(job: Job, progress: Progress) -> dict[str, object]:
+    from ..samples import SAMPLES
+
+    return SAMPLES[family_named(job.family).key](job, progress)
+
+
+def _family_of(job: Job) -> str:
+    family = read_card(job.model).family
+    if job.family and job.family != family:
+        raise InputError(
+            f"The model is of the family {family}; this tool applies {job.family} models. "
+            f"Use the tool “predict{family}”."
+        )
+    return family
+
+
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {
+        "train": _train,
+        "predict": _predict,
+        "inspect": _inspect,
+        "import": _import_checkpoint,
+        "sample": _sample,
+    }
+)
