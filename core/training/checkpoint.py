@@ -1,0 +1,129 @@
+"""Where a training stands, kept beside the model so that a stopped run can go on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..scene.aside import written_aside
+
+Numbers = Mapping[str, float | int | None]
+
+
+@dataclass(slots=True)
+class History:
+    """What the epochs so far said, and the best averaged weights among them."""
+
+    epochs: list[Numbers] = field(default_factory=list)
+    best_epoch: int = 0
+    best_score: float = float("-inf")
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, numbers: Numbers, score: float, averaged: nn.Module) -> bool:
+        """Take note of an epoch; whether it is the best so far."""
+        self.epochs.append(numbers)
+        if score < self.best_score:
+            return False
+        self.best_epoch, self.best_score = len(self.epochs), score
+        self.best_state = {k: v.detach().cpu().clone() for k, v in averaged.state_dict().items()}
+        return True
+
+
+class Checkpoint:
+    """A safetensors file with weights, their mean, the optimiser's moments and the history.
+
+    `fingerprint` names data, settings and software: a checkpoint of another run is not resumed.
+    """
+
+    def __init__(self, path: Path | None, fingerprint: str) -> None:
+        """`path` None keeps nothing on disk."""
+        self.path = path
+        self._fingerprint = fingerprint
+
+    def restore(
+        self, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> History:
+        """Put everything back as it was saved; an empty history where there is nothing."""
+        if self.path is None or not self.path.exists():
+            return History()
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                about = json.loads((file.metadata() or {}).get("training", "{}"))
+                if about.get("fingerprint") != self._fingerprint:
+                    return History()
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError):
+            # A checkpoint that was cut off is worth nothing; the training starts anew.
+            return History()
+        network.load_state_dict(_part(tensors, "network."))
+        averaged.load_state_dict(_part(tensors, "averaged."))
+        _restore_moments(optimizer, _part(tensors, "moment."))
+        return History(
+            epochs=about["epochs"],
+            best_epoch=about["best_epoch"],
+            best_score=about["best_score"],
+            best_state=_part(tensors, "best."),
+        )
+
+    def save(
+        self,
+        network: nn.Module,
+        averaged: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        history: History,
+    ) -> None:
+        """Write the state after an epoch, complete or not at all."""
+        if self.path is None:
+            return
+        about = {
+            "fingerprint": self._fingerprint,
+            "epochs": history.epochs,
+            "best_epoch": history.best_epoch,
+            "best_score": history.best_score,
+        }
+        tensors = {
+            **_named("network.", network.state_dict()),
+            **_named("averaged.", averaged.state_dict()),
+            **_named("best.", history.best_state),
+            **_named("moment.", _moments(optimizer)),
+        }
+        with written_aside(self.path) as aside:
+            save_file(tensors, aside, metadata={"training": json.dumps(about)})
+
+    def remove(self) -> None:
+        """Forget the run; it is finished."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + key: value.detach().cpu().clone() for key, value in tensors.items()}
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        key.removeprefix(prefix): value
+        for key, value in tensors.items()
+        if key.startswith(prefix)
+    }
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{index}.{name}": torch.as_tensor(value)
+        for index, moments in optimizer.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def _restore_moments(optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in moments.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
