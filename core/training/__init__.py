@@ -1,0 +1,1 @@
+"""What every family needs to learn from labels, whatever its network."""
