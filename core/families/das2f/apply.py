@@ -1,7 +1,7 @@
 """Applies a trained DAS²F model to a whole scene, strip by strip."""
 
 import json
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
 from ...provenance import inputs_of, software
+from ...scene.bands import check_gsd, match_bands, read_facts
 from ...scene.grid import Window
 from ...scene.polygons import write_polygons
 from ...scene.scene import Scene, open_scene
@@ -41,14 +42,8 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
     if not job.output("CLASSES"):
         raise InputError("No output was named for CLASSES; name the class raster to write.")
     ratio = card.input("PAN").scale
-    with open_scene(
-        {role: one[0] for role, one in job.inputs.items()},
-        DAS2F.roles,
-        scales={"PAN": ratio},
-        card=card,
-        progress=progress,
-    ) as scene:
-        region = scene.grid.window_of(job.extent) if job.extent else scene.grid.whole
+    with _open(job, card, progress) as scene:
+        region = scene.grid.window_of(job.extent) if job.extent else scene.grid.window
         classifier = Classifier(
             lambda target: _on(network, target),
             statistics_of(card),
@@ -77,6 +72,23 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
                 progress=progress,
             )
     return values
+
+
+def _open(job: Job, card: Card, progress: Progress) -> AbstractContextManager[Scene]:
+    """The job's scene with the bands and the scale that the model was trained on."""
+    for role in (role.key for role in DAS2F.roles):
+        if len(job.inputs.get(role, ())) != 1:
+            raise InputError(f"Choose one {role} raster; a model is applied to one scene at a time.")
+    inputs = {role: sources[0] for role, sources in job.inputs.items()}
+    facts = {role: read_facts(source) for role, source in inputs.items()}
+    check_gsd(card.input("MS"), facts["MS"], progress)
+    return open_scene(
+        inputs,
+        DAS2F.roles,
+        scales={"PAN": card.input("PAN").scale},
+        bands={role: match_bands(card.input(role), facts[role], progress) for role in facts},
+        progress=progress,
+    )
 
 
 def load_network(path: str, card: Card) -> Das2f:

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from ...scene.grid import Window
 from ...scene.scene import Scene
 from .classifier import Block, Classifier
+from .patches import KNOWN_SHARE
 
 Probabilities = NDArray[np.float32]
-# So much of the finer image must be known under a pixel for the pixel to be classified.
-_KNOWN_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class ScenePixels:
         grown = window.grown(margin)
         ms, pan = self._scene.read("MS", grown), self._scene.read("PAN", grown)
         known = pan.valid.reshape(grown.rows, self._ratio, grown.columns, self._ratio)
-        centre = ms.valid & (known.mean(axis=(1, 3)) >= _KNOWN_SHARE)
+        centre = ms.valid & (known.mean(axis=(1, 3)) >= KNOWN_SHARE)
         inner = centre[margin : margin + window.rows, margin : margin + window.columns]
         block = Block(_with_gaps(ms.values, ms.valid), _with_gaps(pan.values, pan.valid))
         return block, inner

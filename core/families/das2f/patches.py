@@ -18,6 +18,8 @@ from ...scene.grid import Window
 from ...scene.scene import Scene
 
 ORIENTATIONS = 8
+# So much of the finer image must be known under a pixel for the pixel to count as known.
+KNOWN_SHARE = 0.5
 # Tiles in which labelled pixels are read together, in MS pixels.
 _TILE = 128
 _MEMORY_BYTES = 2**30
@@ -91,6 +93,20 @@ class Patches:
     def ratio(self) -> int:
         """PAN pixels along the edge of an MS pixel."""
         return self.pan.shape[-1] // self.ms.shape[-1]
+
+    def taken(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> "Patches":
+        """The patches at `index`."""
+        chosen = torch.from_numpy(np.asarray(index))
+        return Patches(self.ms[chosen], self.pan[chosen], self.target[chosen])
+
+    def known(self) -> NDArray[np.bool_]:
+        """Whether the labelled pixel itself is known in both images, one entry a patch."""
+        half, ratio = self.ms.shape[-1] // 2, self.ratio
+        fine = slice(half * ratio, (half + 1) * ratio)
+        colours = torch.isfinite(self.ms[:, :, half, half]).all(dim=1)
+        grey = torch.isfinite(self.pan[:, 0, fine, fine]).float().mean(dim=(1, 2))
+        known: NDArray[np.bool_] = (colours & (grey >= KNOWN_SHARE)).numpy()
+        return known
 
     def statistics(self) -> Statistics:
         """Mean and deviation of the bands over all valid pixels of the patches."""

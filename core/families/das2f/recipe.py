@@ -1,0 +1,23 @@
+"""What DAS²F can do; importing this brings torch in."""
+
+from ...job import Job
+from ...progress import Progress
+from .apply import predict
+from .checkpoint import import_checkpoint
+from .learn import learn
+
+
+class Das2fRecipe:
+    """Train, predict, take over published checkpoints."""
+
+    def train(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Train as the job says; see `learn`."""
+        return learn(job, progress)
+
+    def predict(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Apply the job's model; see `apply`."""
+        return predict(job, progress)
+
+    def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Take over a checkpoint of the paper's code; see `checkpoint`."""
+        return import_checkpoint(job, progress)
