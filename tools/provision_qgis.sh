@@ -60,7 +60,7 @@ offers_qgis() {
 backports_stanzas() {
     local file
     for file in /etc/apt/sources.list.d/*.sources; do
-        [ -e "$file" ] && { cat "$file"; echo; }
+        if [ -e "$file" ]; then cat "$file" && echo; fi
     done | sed '/^#/d' | awk -v suite="$suite" -v RS= '
         /(^|\n)Suites:[^\n]* ?bookworm( |\n|$)/ && /(^|\n)Types:[^\n]*deb( |\n|$)/ &&
             !/(^|\n)Enabled: *no/ {
@@ -70,9 +70,9 @@ backports_stanzas() {
 backports_lines() {
     local file
     for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        [ -e "$file" ] && cat "$file"
-    done | sed -nE "s/^[ ]*(deb +(\[[^]]*\] +)?[^ ]+ +)bookworm( .*)$/\1$suite\3/p" |
-        grep -v cdrom: | sort -u
+        if [ -e "$file" ]; then cat "$file"; fi
+    done | sed -nE "/cdrom:/d; s/^[ ]*(deb +(\[[^]]*\] +)?[^ ]+ +)bookworm( .*)$/\1$suite\3/p" |
+        sort -u
 }
 
 add_backports() {
