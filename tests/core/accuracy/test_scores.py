@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from sklearn import metrics
-
 from terraweave.core.accuracy.confusion import confusion_matrix
 from terraweave.core.accuracy.scores import Scores
 from terraweave.core.classes import MapClass, palette_color
@@ -16,12 +16,12 @@ CLASSES = tuple(MapClass(v, f"class {v}", palette_color(v)) for v in (1, 2, 5, 6
 VALUES = [one.value for one in CLASSES]
 
 
-def scores_of(reference, predicted):
+def scores_of(reference: ArrayLike, predicted: ArrayLike) -> Scores:
     return Scores.from_matrix(confusion_matrix(reference, predicted, CLASSES), CLASSES)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_scores_equal_those_of_scikit_learn(seed):
+def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     share = rng.dirichlet(np.ones(4))
     reference = rng.choice(VALUES, 3000, p=share)
@@ -55,7 +55,7 @@ def test_scores_equal_those_of_scikit_learn(seed):
     assert [one.support for one in mine] == list(support)
 
 
-def test_hand_counted_matrix():
+def test_hand_counted_matrix() -> None:
     two = CLASSES[:2]
     scores = Scores.from_matrix([[3, 1], [2, 4]], two)
     first, second = scores.per_class
@@ -66,12 +66,12 @@ def test_hand_counted_matrix():
     assert scores.kappa == pytest.approx((0.7 - 0.5) / (1 - 0.5))
 
 
-def test_perfect_map_scores_one():
+def test_perfect_map_scores_one() -> None:
     scores = scores_of(VALUES, VALUES)
     assert (scores.overall_accuracy, scores.kappa, scores.macro_f1) == (1.0, 1.0, 1.0)
 
 
-def test_nothing_compared_gives_no_score_at_all():
+def test_nothing_compared_gives_no_score_at_all() -> None:
     scores = scores_of([0, 0], [1, 2])
     assert scores.total == 0
     overall = (
@@ -82,31 +82,31 @@ def test_nothing_compared_gives_no_score_at_all():
     assert all(one.users is one.producers is one.f1 is one.iou is None for one in scores.per_class)
 
 
-def test_single_class_map_and_reference_have_no_kappa():
+def test_single_class_map_and_reference_have_no_kappa() -> None:
     scores = scores_of([5, 5, 5], [5, 5, 5])
     assert scores.overall_accuracy == 1.0
     assert scores.kappa is None
 
 
-def test_class_that_is_mapped_but_not_in_the_reference_has_users_accuracy_only():
+def test_class_that_is_mapped_but_not_in_the_reference_has_users_accuracy_only() -> None:
     absent = scores_of([1, 1, 1], [1, 1, 2]).per_class[1]
     assert absent.users == 0.0
     assert (absent.producers, absent.f1, absent.iou) == (None, None, None)
 
 
-def test_class_that_the_map_never_shows_has_no_users_accuracy():
+def test_class_that_the_map_never_shows_has_no_users_accuracy() -> None:
     missed = scores_of([1, 2, 2], [1, 1, 1]).per_class[1]
     assert missed.users is None
     assert (missed.producers, missed.f1, missed.iou) == (0.0, 0.0, 0.0)
 
 
-def test_averages_take_the_classes_of_the_reference():
+def test_averages_take_the_classes_of_the_reference() -> None:
     scores = scores_of([1, 1, 2, 2], [1, 1, 2, 5])
     assert scores.average_accuracy == pytest.approx((1 + 0.5) / 2)
     assert scores.macro_f1 == pytest.approx((1 + 2 / 3) / 2)
 
 
-def test_json_is_strict_and_names_the_orientation():
+def test_json_is_strict_and_names_the_orientation() -> None:
     document = scores_of([5, 5], [5, 5]).to_json()
     text = json.dumps(document, allow_nan=False)
     assert json.loads(text)["kappa"] is None
@@ -115,6 +115,6 @@ def test_json_is_strict_and_names_the_orientation():
     assert not any(isinstance(v, float) and math.isnan(v) for v in document.values())
 
 
-def test_matrix_of_another_size_is_refused():
+def test_matrix_of_another_size_is_refused() -> None:
     with pytest.raises(InputError, match=r"shape \(2, 3\) for 2 classes"):
         Scores.from_matrix(np.zeros((2, 3)), CLASSES[:2])

@@ -1,0 +1,383 @@
+"""Dividing labelled pixels into training and validation by blocks of ground, never by pixel.
+
+Neighbouring pixels resemble each other and their windows overlap, so a random choice of pixels
+tests a model on what it has all but seen. Here whole square blocks go to one side, and training
+pixels too close to a validation pixel go to neither.
+Source: Roberts et al. (2017), "Cross-validation strategies for data with temporal, spatial,
+hierarchical, or phylogenetic structure", Ecography 40, 913–929, doi 10.1111/ecog.02881.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..accuracy.confusion import class_index
+from ..classes import MapClass
+from ..errors import InputError
+from .blocks import Cells, Ints, Tiling, gather_cells, judge, tile
+
+MINIMUM_PIXELS = 5
+_FEWEST_BLOCKS, _MOST_BLOCKS = 16, 250
+_MULTIPLES = (2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+_MOST_SIZES = 5
+_OFFSETS = 6
+_STARTS = 4
+_PASSES = 4
+# A smaller block must be better by this much: larger blocks are the more honest test.
+_MARGIN = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A rectangle of pixels in one scene, and whether it trains or validates."""
+
+    scene: int
+    row: int
+    column: int
+    rows: int
+    columns: int
+    validation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClassShare:
+    """Where the labelled pixels of one class went."""
+
+    mapclass: MapClass
+    train: int
+    validation: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Which labelled pixels train and which validate.
+
+    `train`, `validation` and `dropped` are masks over the pixels given, in their order; each
+    pixel is in one of them. `block` is the edge of a block and `gap` the smallest Chebyshev
+    distance between a training and a validation pixel of one scene, in pixels. `warnings` are
+    sentences for the user.
+    """
+
+    train: NDArray[np.bool_]
+    validation: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
+    block: int
+    gap: int
+    blocks: tuple[Block, ...]
+    classes: tuple[ClassShare, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The split in one sentence."""
+        if not self.validation.any():
+            return f"All {self.train.sum()} labelled pixels train; none validate."
+        held = sum(block.validation for block in self.blocks)
+        return (
+            f"{self.train.sum()} labelled pixels train and {self.validation.sum()} validate, in "
+            f"{len(self.blocks)} blocks of {self.block} pixels of which {held} validate; "
+            f"{self.dropped.sum()} training pixels closer than {self.gap} pixels to a validation "
+            "pixel are left out."
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """The numbers of the split, without the pixels."""
+        return {
+            "block": self.block,
+            "gap": self.gap,
+            "train": int(self.train.sum()),
+            "validation": int(self.validation.sum()),
+            "dropped": int(self.dropped.sum()),
+            "classes": [
+                {
+                    "value": one.mapclass.value,
+                    "name": one.mapclass.name,
+                    "train": one.train,
+                    "validation": one.validation,
+                    "dropped": one.dropped,
+                }
+                for one in self.classes
+            ],
+        }
+
+
+def blocked_split(
+    rows: ArrayLike,
+    columns: ArrayLike,
+    values: ArrayLike,
+    *,
+    classes: Sequence[MapClass],
+    share: float,
+    gap: int,
+    seed: int,
+    scenes: ArrayLike | None = None,
+    block: int | None = None,
+    smallest: int = MINIMUM_PIXELS,
+) -> Split:
+    """Labelled pixels divided into training and about `share` of validation, class by class.
+
+    `rows`, `columns` and `values` (class values) describe each labelled pixel, and `scenes` the
+    number of its scene where there are several. Training pixels closer than `gap` pixels
+    (Chebyshev distance; one window, so that windows share no ground) to a validation pixel are
+    dropped. Blocks of `block` pixels, or of a size, position and assignment searched for so that
+    each class is in both parts, near `share`, and little is lost. Equal arguments give an equal
+    split.
+
+    Raises:
+        InputError: a value is no class, a class has fewer than `smallest` pixels, or the share
+            or the block is out of bounds.
+    """
+    if not 0 <= share <= 0.9:
+        raise InputError(f"The validation share is {share:g}; give one from 0 to 0.9.")
+    pixels = _Pixels.checked(rows, columns, values, scenes, classes, smallest)
+    if share == 0:
+        nothing = np.zeros(len(pixels.row), np.bool_)
+        return _described(pixels, ~nothing, nothing, 0, gap, (), [_NO_SHARE])
+    cells = gather_cells(pixels.scene, pixels.row, pixels.column, pixels.kind, gap)
+    rng = np.random.default_rng(seed)
+    tiling, labels = _search(cells, len(pixels.classes), gap, block, share, (1,), rng)
+    warnings = _size_warning(tiling.size * cells.factor, block)
+    return _split(pixels, cells, tiling, labels == 1, gap, warnings)
+
+
+def spatial_folds(
+    rows: ArrayLike,
+    columns: ArrayLike,
+    values: ArrayLike,
+    *,
+    classes: Sequence[MapClass],
+    folds: int,
+    gap: int,
+    seed: int,
+    scenes: ArrayLike | None = None,
+    block: int | None = None,
+    smallest: int = MINIMUM_PIXELS,
+) -> tuple[Split, ...]:
+    """`folds` splits for cross-validation, in which each labelled pixel validates exactly once.
+
+    The other arguments are those of `blocked_split`.
+
+    Raises:
+        InputError: as `blocked_split`, or fewer than two folds are asked for.
+    """
+    if not 2 <= folds <= 20:
+        raise InputError(f"Cross-validation with {folds} folds is not possible; give 2 to 20.")
+    pixels = _Pixels.checked(rows, columns, values, scenes, classes, smallest)
+    cells = gather_cells(pixels.scene, pixels.row, pixels.column, pixels.kind, gap)
+    rng = np.random.default_rng(seed)
+    numbers = tuple(range(folds))
+    tiling, labels = _search(cells, len(pixels.classes), gap, block, 1 / folds, numbers, rng)
+    warnings = _size_warning(tiling.size * cells.factor, block)
+    return tuple(
+        _split(pixels, cells, tiling, labels == number, gap, warnings) for number in numbers
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pixels:
+    scene: Ints
+    row: Ints
+    column: Ints
+    kind: Ints
+    classes: tuple[MapClass, ...]
+
+    @classmethod
+    def checked(
+        cls,
+        rows: ArrayLike,
+        columns: ArrayLike,
+        values: ArrayLike,
+        scenes: ArrayLike | None,
+        classes: Sequence[MapClass],
+        smallest: int,
+    ) -> "_Pixels":
+        row, column = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+        if not len(row):
+            raise InputError(
+                "There is no labelled pixel; check that the labels lie on the scene and inside "
+                "the surveyed area."
+            )
+        kind = class_index(values, classes)
+        if (kind < 0).any():
+            value = np.asarray(values)[kind < 0][0]
+            raise InputError(f"The labels hold the value {value}, which is no class.")
+        _check_counts(np.bincount(kind, minlength=len(classes)), classes, smallest)
+        scene = np.zeros_like(row) if scenes is None else np.asarray(scenes, np.int64)
+        return cls(scene, row, column, kind, tuple(classes))
+
+
+def _check_counts(counts: Ints, classes: Sequence[MapClass], smallest: int) -> None:
+    few = [
+        f"“{one.name}” has {count}"
+        for one, count in zip(classes, counts.tolist(), strict=True)
+        if count < smallest
+    ]
+    if few:
+        raise InputError(
+            f"Too few labelled pixels: {', '.join(few)}. A class needs at least {smallest}; "
+            "label more of it, or leave the class out."
+        )
+
+
+def _search(
+    cells: Cells,
+    kinds: int,
+    gap: int,
+    block: int | None,
+    share: float,
+    folds: Sequence[int],
+    rng: np.random.Generator,
+) -> tuple[Tiling, Ints]:
+    """The tiling, and the fold of each of its blocks, that cost least."""
+    best: tuple[float, Tiling, Ints] | None = None
+    for size in _sizes(cells, gap, block, len(folds)):
+        found = min(
+            (
+                _assigned(tiling, share, folds, rng)
+                for tiling in _placed(cells, size, kinds, rng)
+                for _ in range(_STARTS)
+            ),
+            key=lambda one: one[0],
+        )
+        if best is None or found[0] < best[0] - _MARGIN:
+            best = found
+    if best is None:
+        raise RuntimeError("a search over no block size")
+    return best[1], best[2]
+
+
+def _sizes(cells: Cells, gap: int, block: int | None, folds: int) -> list[int]:
+    """Edges of blocks worth trying, in cells, from large to small."""
+    least = max(-(-gap // cells.factor), 1)
+    if block is not None:
+        if block < 1:
+            raise InputError(f"A block of {block} pixels is empty; give at least 1.")
+        return [max(least, -(-block // cells.factor))]
+    extent = max(np.ptp(cells.row), np.ptp(cells.column)) + 1
+    base = max(least, int(extent) // 256, 4)
+    sizes = [int(base * multiple) for multiple in _MULTIPLES if base * multiple <= extent]
+    fitting = [
+        size for size in sizes
+        if max(_FEWEST_BLOCKS, 2 * folds) <= _count_blocks(cells, size) <= _MOST_BLOCKS
+    ]  # fmt: skip
+    return fitting[-1 : -1 - _MOST_SIZES : -1] or [base]
+
+
+def _count_blocks(cells: Cells, size: int) -> int:
+    keys = np.stack([cells.scene, cells.row // size, cells.column // size])
+    return int(np.unique(keys, axis=1).shape[1])
+
+
+def _placed(cells: Cells, size: int, kinds: int, rng: np.random.Generator) -> Iterator[Tiling]:
+    for offset in [(0, 0), *rng.integers(0, size, (_OFFSETS - 1, 2)).tolist()]:
+        yield tile(cells, size, (offset[0], offset[1]), kinds)
+
+
+def _assigned(
+    tiling: Tiling, share: float, folds: Sequence[int], rng: np.random.Generator
+) -> tuple[float, Tiling, Ints]:
+    """The best assignment of a local search that moves one block at a time.
+
+    One fold: every block begins in training (0). Several: each begins in a random fold.
+    """
+    count = tiling.blocks.shape[1]
+    single = len(folds) == 1
+    choices = (0, 1) if single else tuple(folds)
+    labels = rng.integers(0, 1 if single else len(folds), (count,), np.int64)
+    cost = judge(tiling, labels, folds, share)
+    for _ in range(_PASSES):
+        before = cost
+        for place in rng.permutation(count).tolist():
+            kept = labels[place]
+            for choice in choices:
+                if choice == kept:
+                    continue
+                labels[place] = choice
+                trial = judge(tiling, labels, folds, share)
+                if trial < cost:
+                    cost, kept = trial, choice
+            labels[place] = kept
+        if cost >= before:
+            break
+    return cost, tiling, labels
+
+
+def _split(
+    pixels: _Pixels,
+    cells: Cells,
+    tiling: Tiling,
+    held: NDArray[np.bool_],
+    gap: int,
+    warnings: list[str],
+) -> Split:
+    validation = held[tiling.of_entry][cells.entry]
+    dropped = tiling.lost(held)[cells.entry]
+    blocks = tuple(_drawn(cells, tiling, held))
+    size = tiling.size * cells.factor
+    return _described(pixels, ~validation & ~dropped, validation, size, gap, blocks, warnings)
+
+
+def _drawn(cells: Cells, tiling: Tiling, held: NDArray[np.bool_]) -> Iterator[Block]:
+    """The blocks in pixels, without what lies beyond the first row and column."""
+    numbers = tiling.blocks.T.tolist()
+    for (scene, down, right), validation in zip(numbers, held.tolist(), strict=True):
+        top, left = (
+            (number * tiling.size + offset) * cells.factor
+            for number, offset in zip((down, right), tiling.offset, strict=True)
+        )
+        size = tiling.size * cells.factor
+        row, column = max(top, 0), max(left, 0)
+        yield Block(scene, row, column, top + size - row, left + size - column, validation)
+
+
+def _described(
+    pixels: _Pixels,
+    train: NDArray[np.bool_],
+    validation: NDArray[np.bool_],
+    size: int,
+    gap: int,
+    blocks: tuple[Block, ...],
+    warnings: list[str],
+) -> Split:
+    dropped = ~train & ~validation
+    parts = [
+        np.bincount(pixels.kind[part], minlength=len(pixels.classes)).tolist()
+        for part in (train, validation, dropped)
+    ]
+    shares = tuple(
+        ClassShare(one, *counts) for one, *counts in zip(pixels.classes, *parts, strict=True)
+    )
+    told = [*warnings, *_class_warnings(shares)] if blocks else warnings
+    return Split(train, validation, dropped, size, gap, blocks, shares, tuple(told))
+
+
+_NO_SHARE = "Nothing is held out for validation, so the model has no score; set a share above 0."
+
+
+def _size_warning(size: int, asked: int | None) -> list[str]:
+    if asked is None or size <= asked:
+        return []
+    return [f"The blocks are {size} pixels wide rather than {asked}: they must span the gap."]
+
+
+def _class_warnings(shares: tuple[ClassShare, ...]) -> Iterator[str]:
+    for one in shares:
+        name, whole = one.mapclass.name, one.train + one.validation + one.dropped
+        if not one.validation:
+            yield (
+                f"“{name}” has no validation pixel and therefore no score: its {whole} labelled "
+                "pixels lie too close together to divide. Label it in a second place."
+            )
+        elif not one.train:
+            yield (
+                f"“{name}” has no training pixel: its {whole} labelled pixels lie too close "
+                "together to divide. Label it in a second place."
+            )
+        elif one.dropped > whole / 2:
+            yield (
+                f"The gap between training and validation costs “{name}” {one.dropped} of its "
+                f"{whole} labelled pixels. Label it in more places."
+            )

@@ -1,0 +1,265 @@
+"""Splits keep ground apart, give every class its share, and say so where they cannot."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter
+from scipy.spatial.distance import cdist
+from sklearn.neighbors import KNeighborsClassifier
+from terraweave.core.classes import MapClass, palette_color
+from terraweave.core.errors import InputError
+from terraweave.core.training import blocks
+from terraweave.core.training.split import blocked_split, spatial_folds
+
+HOUSTON = Path(__file__).resolve().parents[4] / "shared" / "data" / "houston"
+
+
+def some_classes(values: ArrayLike) -> tuple[MapClass, ...]:
+    return tuple(
+        MapClass(int(v), f"class {v}", palette_color(i)) for i, v in enumerate(np.unique(values))
+    )
+
+
+def patchy_labels(
+    seed: int, size: int = 90, kinds: int = 3, keep: float = 0.25
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labelled pixels in smooth patches: rows, columns, values."""
+    rng = np.random.default_rng(seed)
+    fields = [gaussian_filter(rng.normal(size=(size, size)), 5) for _ in range(kinds)]
+    labels = np.argmax(fields, 0) + 1
+    cover = gaussian_filter(rng.normal(size=(size, size)), 3)
+    labels[cover < np.quantile(cover, 1 - keep)] = 0
+    rows, columns = np.nonzero(labels)
+    return rows, columns, labels[rows, columns]
+
+
+def closest(rows: np.ndarray, columns: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
+    """The smallest Chebyshev distance between pixels of two masks."""
+    points = np.column_stack([rows, columns])
+    return cdist(points[one], points[other], "chebyshev").min()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("gap", [0, 1, 2, 8, 17])
+def test_no_training_pixel_is_closer_to_validation_than_the_gap(seed: int, gap: int) -> None:
+    rows, columns, values = patchy_labels(seed)
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0.25, gap=gap, seed=seed
+    )
+    assert split.validation.any()
+    assert closest(rows, columns, split.train, split.validation) >= gap
+
+
+@pytest.mark.parametrize("gap", [1, 5, 8])
+def test_only_pixels_within_the_gap_of_validation_are_dropped(gap: int) -> None:
+    rows, columns, values = patchy_labels(7)
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0.25, gap=gap, seed=0
+    )
+    points = np.column_stack([rows, columns])
+    near = cdist(points, points[split.validation], "chebyshev").min(1) < gap
+    assert np.array_equal(split.dropped, near & ~split.validation)
+
+
+def test_gap_holds_where_pixels_are_joined_into_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "_MOST_CELLS", 300)
+    rows, columns, values = patchy_labels(3)
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0.25, gap=6, seed=0
+    )
+    assert split.validation.any()
+    assert closest(rows, columns, split.train, split.validation) >= 6
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**31), count=st.integers(5, 60), gap=st.integers(0, 20),
+    share=st.floats(0.05, 0.9), extent=st.integers(1, 200),
+)  # fmt: skip
+def test_every_pixel_is_in_exactly_one_part(
+    seed: int, count: int, gap: int, share: float, extent: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows, columns = rng.integers(-extent, extent, (2, count))
+    values = np.ones(count, int)
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=share, gap=gap, seed=seed
+    )
+    parts = np.stack([split.train, split.validation, split.dropped])
+    assert np.array_equal(parts.sum(0), np.ones(count))
+    assert split.train.any()
+    if split.validation.any():
+        assert closest(rows, columns, split.train, split.validation) >= gap
+
+
+def test_every_class_is_near_its_share_on_both_sides_and_little_is_lost() -> None:
+    rows, columns, values = patchy_labels(1, size=160)
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0.25, gap=8, seed=0
+    )
+    for one in split.classes:
+        whole = one.train + one.validation + one.dropped
+        assert whole == np.count_nonzero(values == one.mapclass.value)
+        assert 0.15 < one.validation / whole < 0.35
+    assert split.dropped.mean() < 0.2
+    assert split.warnings == ()
+
+
+def test_pixels_of_a_block_stay_together() -> None:
+    rows, columns, values = patchy_labels(2)
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0.3, gap=8, seed=5
+    )
+    covered = np.zeros(len(rows), int)
+    for block in split.blocks:
+        inside = (
+            (rows >= block.row) & (rows < block.row + block.rows)
+            & (columns >= block.column) & (columns < block.column + block.columns)
+        )  # fmt: skip
+        covered += inside
+        assert split.validation[inside].all() if block.validation else True
+        assert block.validation or not split.validation[inside].any()
+    assert np.array_equal(covered, np.ones(len(rows)))
+
+
+def test_equal_arguments_give_an_equal_split_and_another_seed_another_one() -> None:
+    rows, columns, values = patchy_labels(2)
+    first, again, other = (
+        blocked_split(
+            rows, columns, values, classes=some_classes(values), share=0.3, gap=8, seed=seed
+        )
+        for seed in (5, 5, 6)
+    )
+    assert np.array_equal(first.validation, again.validation)
+    assert first.blocks == again.blocks
+    assert not np.array_equal(first.validation, other.validation)
+
+
+def test_scenes_are_different_ground_even_where_their_pixels_share_numbers() -> None:
+    rows, columns = (grid.ravel() for grid in np.indices((20, 20)))
+    rows, columns, scenes = np.tile(rows, 4), np.tile(columns, 4), np.repeat(range(4), 400)
+    values = np.ones(1600, int)
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0.25, gap=20, seed=0,
+        scenes=scenes, block=20,
+    )  # fmt: skip
+    assert {scene: split.validation[scenes == scene].mean() for scene in range(4)} in [
+        {scene: float(scene == held) for scene in range(4)} for held in range(4)
+    ]
+    assert not split.dropped.any()
+
+
+def test_given_block_size_is_kept_unless_the_gap_is_wider() -> None:
+    rows, columns, values = patchy_labels(2)
+    arguments = {"classes": some_classes(values), "share": 0.3, "gap": 8, "seed": 5}
+    assert blocked_split(rows, columns, values, block=11, **arguments).block == 11
+    widened = blocked_split(rows, columns, values, block=3, **arguments)
+    assert widened.block == 8
+    assert "8 pixels wide rather than 3" in widened.warnings[0]
+
+
+def test_share_of_zero_trains_on_everything_and_says_that_there_is_no_score() -> None:
+    rows, columns, values = patchy_labels(2)
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0, gap=8, seed=0
+    )
+    assert split.train.all()
+    assert "the model has no score" in split.warnings[0]
+    assert "none validate" in split.summary
+
+
+def test_class_in_one_small_place_trains_and_the_warning_names_it() -> None:
+    rows, columns, values = patchy_labels(2)
+    lake_rows, lake_columns = (grid.ravel() + 300 for grid in np.indices((4, 4)))
+    rows, columns = np.append(rows, lake_rows), np.append(columns, lake_columns)
+    values = np.append(values, np.full(16, 9))
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0.25, gap=8, seed=0
+    )
+    assert split.train[values == 9].all()
+    assert [w for w in split.warnings if "“class 9” has no validation pixel" in w]
+
+
+def test_class_with_too_few_pixels_is_refused_with_its_name_and_count() -> None:
+    values = np.array([1] * 10 + [2] * 3)
+    with pytest.raises(InputError, match=r"“class 2” has 3\. A class needs at least 5; label more"):
+        blocked_split(
+            range(13), range(13), values, classes=some_classes(values), share=0.25, gap=2, seed=0
+        )
+
+
+def test_no_labels_at_all_are_refused() -> None:
+    with pytest.raises(InputError, match="There is no labelled pixel"):
+        blocked_split([], [], [], classes=some_classes([1]), share=0.25, gap=2, seed=0)
+
+
+def test_value_that_is_no_class_is_refused() -> None:
+    with pytest.raises(InputError, match="the value 7, which is no class"):
+        blocked_split([1], [1], [7], classes=some_classes([1]), share=0.25, gap=2, seed=0)
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.95, float("nan")])
+def test_share_out_of_bounds_is_refused(share: float) -> None:
+    with pytest.raises(InputError, match=r"give one from 0 to 0\.9"):
+        blocked_split([1], [1], [1], classes=some_classes([1]), share=share, gap=2, seed=0)
+
+
+def test_folds_hold_every_pixel_out_exactly_once_and_keep_the_gap() -> None:
+    rows, columns, values = patchy_labels(4, size=60)
+    folds = spatial_folds(
+        rows, columns, values, classes=some_classes(values), folds=3, gap=6, seed=0
+    )
+    assert np.array_equal(sum(fold.validation.astype(int) for fold in folds), np.ones(len(rows)))
+    for fold in folds:
+        assert closest(rows, columns, fold.train, fold.validation) >= 6
+        assert all(one.train and one.validation for one in fold.classes)
+
+
+def test_fewer_than_two_folds_are_refused() -> None:
+    with pytest.raises(InputError, match="with 1 folds is not possible"):
+        spatial_folds([1], [1], [1], classes=some_classes([1]), folds=1, gap=6, seed=0)
+
+
+def test_noise_scores_chance_under_blocks_and_well_above_under_random_pixels() -> None:
+    """Labels and features are independent, but both smooth in space: there is nothing to learn."""
+    blocked, random = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        smooth = [gaussian_filter(rng.normal(size=(120, 120)), 6) for _ in range(9)]
+        rows, columns = (grid.ravel() for grid in np.indices((120, 120))[:, ::2, ::2])
+        values = (smooth[0] > np.median(smooth[0]))[rows, columns] + 1
+        features = np.stack(smooth[1:], -1)[rows, columns]
+        split = blocked_split(
+            rows, columns, values, classes=some_classes(values), share=0.3, gap=18, seed=seed
+        )
+        shuffled = rng.permutation(split.train | split.validation)
+        held = shuffled & (rng.random(len(rows)) < 0.3)
+        for scores, train, test in (
+            (blocked, split.train, split.validation), (random, shuffled & ~held, held),
+        ):  # fmt: skip
+            model = KNeighborsClassifier(1).fit(features[train], values[train])
+            scores.append(model.score(features[test], values[test]))
+    assert 0.4 < np.mean(blocked) < 0.6
+    assert np.mean(random) > 0.75
+
+
+@pytest.mark.skipif(not HOUSTON.is_dir(), reason="needs ../shared/data/houston")
+@pytest.mark.parametrize("seed", range(3))
+def test_houston_keeps_nine_tenths_of_its_labels_and_every_class_on_both_sides(seed: int) -> None:
+    import rasterio
+
+    with rasterio.open(HOUSTON / "labels_train.tif") as source:
+        labels = source.read(1)
+    rows, columns = np.nonzero(labels)
+    values = labels[rows, columns]
+    split = blocked_split(
+        rows, columns, values, classes=some_classes(values), share=0.25, gap=8, seed=seed
+    )
+    assert split.dropped.mean() < 0.12
+    for one in split.classes:
+        whole = one.train + one.validation + one.dropped
+        assert one.validation >= 0.1 * whole
+        assert one.train >= 0.4 * whole
