@@ -62,9 +62,7 @@ class StateSpace(nn.Module):
         """
         low, rest = self.project.split([RANK, 2 * STATES], dim=1)
         projection = torch.cat([self.delta_weight @ low, rest], dim=1)
-        return SpaceTensors(
-            projection.flatten(0, 1), -self.a_log.exp(), self.skip, self.delta_bias
-        )
+        return SpaceTensors(projection.flatten(0, 1), -self.a_log.exp(), self.skip, self.delta_bias)
 
 
 class Local(nn.Module):
@@ -154,7 +152,7 @@ class Level(nn.Module):
     def _scanned(
         self, mixers: list[nn.Module], u: Tensor, rows: int, columns: int, backend: str
     ) -> Tensor:
-        """y (mixer, b, token, 64) of u, the same shape."""
+        """Y (mixer, b, token, 64) of u, the same shape."""
         spaces = [mixers[i].space.tensors() for i in self.spaces_used]
         # Δ, B and C are made of the tokens of the mixer that the state space belongs to.
         source = u[list(self.spaces_used)]

@@ -1,0 +1,1 @@
+"""Blocks that more than one family uses, and the selective scan with its backends."""
