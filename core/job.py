@@ -117,8 +117,10 @@ class Job:
             model=_text(document, "model"),
             extent=_extent(document.get("extent")),
             settings=_mapping(document, "settings"),
-            outputs={key: _text(_mapping(document, "outputs"), key)
-                     for key in _mapping(document, "outputs")},
+            outputs={
+                key: _text(_mapping(document, "outputs"), key)
+                for key in _mapping(document, "outputs")
+            },
         )
 
     @classmethod

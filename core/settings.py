@@ -66,9 +66,7 @@ class Setting:
         words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
         word = str(value).strip().lower()
         if word not in words:
-            raise InputError(
-                f"{self.title} ({self.parameter}) is “{value}”; give true or false."
-            )
+            raise InputError(f"{self.title} ({self.parameter}) is “{value}”; give true or false.")
         return words[word]
 
     def _checked_number(self, value: object) -> int | float:

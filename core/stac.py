@@ -109,8 +109,12 @@ def _output(card: Card) -> dict[str, object]:
             "data_type": "float32",
         },
         "classification:classes": [
-            {"value": one.value, "name": one.name, "description": one.name,
-             "color_hint": one.color.lstrip("#").upper()}
+            {
+                "value": one.value,
+                "name": one.name,
+                "description": one.name,
+                "color_hint": one.color.lstrip("#").upper(),
+            }
             for one in card.classes
         ],  # fmt: skip
         "post_processing_function": None,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ResourceError
+from ..nn.decay import ParameterGroup
 from ..progress import Progress
 from .checkpoint import Checkpoint
 
@@ -58,7 +59,7 @@ class Trainee(Protocol):
 
     network: nn.Module
 
-    def groups(self) -> list[dict[str, object]]:
+    def groups(self) -> list[ParameterGroup]:
         """Parameter groups for AdamW."""
 
     def loss(self, epoch: int, step: int) -> Tensor:

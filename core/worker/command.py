@@ -1,8 +1,8 @@
 """The worker's command line: a job document, or plain subcommands that make one.
 
-    python -m core -                     the wire: the document is the first line of stdin
-    python -m core JOB.json              the same document from a file
-    python -m core train FAMILY …        also predict, inspect, import, sample
+python -m core -                     the wire: the document is the first line of stdin
+python -m core JOB.json              the same document from a file
+python -m core train FAMILY …        also predict, inspect, import, sample
 """
 
 import argparse
@@ -95,13 +95,18 @@ def _tell(event: Event) -> None:
 def _result_lines(event: Event) -> list[str]:
     outputs, values = event.get("outputs"), event.get("values")
     lines = [f"{key}: {path}" for key, path in outputs.items()] if isinstance(outputs, dict) else []
-    lines += [f"{key}: {value}" for key, value in values.items()] if isinstance(values, dict) else []
+    lines += (
+        [f"{key}: {value}" for key, value in values.items()] if isinstance(values, dict) else []
+    )
     return lines or ["Done."]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m core",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     tasks = parser.add_subparsers(dest="task", required=True)
     train = tasks.add_parser("train", help="train a model").add_subparsers(
         dest="family", required=True
@@ -176,7 +181,9 @@ def _job(options: argparse.Namespace) -> Job:
     return Job("predict", model=options.model, outputs=outputs, **common)
 
 
-def _part(given: dict[str, object], prefix: str, convert: Callable[..., object]) -> dict[str, object]:
+def _part(
+    given: dict[str, object], prefix: str, convert: Callable[..., object]
+) -> dict[str, object]:
     return {
         key.removeprefix(prefix): convert(value)
         for key, value in given.items()

@@ -38,8 +38,9 @@ DAS2F = Family(
     ),
     labels="Polygons or points with a class field, or a raster of class numbers (0 = unlabelled).",
     train_settings=(
-        epochs_setting(40, "An epoch is 50 steps of 32 windows, drawn so that rare classes "
-                       "take part."),
+        epochs_setting(
+            40, "An epoch is 50 steps of 32 windows, drawn so that rare classes take part."
+        ),
         Setting(
             key="preset",
             title="Configuration",

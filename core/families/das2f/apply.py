@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...card import Card, read_card
 from ...device import choose_device
@@ -13,6 +14,7 @@ from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
 from ...provenance import inputs_of, software
+from ...scene.aside import Together
 from ...scene.bands import check_gsd, match_bands, read_facts
 from ...scene.grid import Window
 from ...scene.polygons import write_polygons
@@ -78,7 +80,9 @@ def _open(job: Job, card: Card, progress: Progress) -> AbstractContextManager[Sc
     """The job's scene with the bands and the scale that the model was trained on."""
     for role in (role.key for role in DAS2F.roles):
         if len(job.inputs.get(role, ())) != 1:
-            raise InputError(f"Choose one {role} raster; a model is applied to one scene at a time.")
+            raise InputError(
+                f"Choose one {role} raster; a model is applied to one scene at a time."
+            )
     inputs = {role: sources[0] for role, sources in job.inputs.items()}
     facts = {role: read_facts(source) for role, source in inputs.items()}
     check_gsd(card.input("MS"), facts["MS"], progress)
@@ -114,11 +118,9 @@ def _on(network: Das2f, device: torch.device) -> Network:
 
 
 def _mode(settings: dict[str, Value], pixels: ScenePixels, region: Window) -> Mode:
-    modes = {
-        "exact": lambda: Exact(pixels),
-        "stride": lambda: Stride(pixels, region, int(settings["stride"])),
-    }
-    return modes[str(settings["mode"])]()
+    if settings["mode"] == "stride":
+        return Stride(pixels, region, int(settings["stride"]))
+    return Exact(pixels)
 
 
 def _write_rasters(
@@ -136,9 +138,14 @@ def _write_rasters(
     share = 0.9 if job.output("POLYGONS") else 1.0
     classified = 0
     with ExitStack() as stack:
-        classes = stack.enter_context(ClassSink(job.output("CLASSES"), grid, card.classes, tags))
+        together = stack.enter_context(Together())
+        classes = stack.enter_context(
+            ClassSink(job.output("CLASSES"), grid, card.classes, tags=tags, together=together)
+        )
         confidence = (
-            stack.enter_context(ValueSink(job.output("CONFIDENCE"), grid, "confidence", tags))
+            stack.enter_context(
+                ValueSink(job.output("CONFIDENCE"), grid, tags=tags, together=together)
+            )
             if job.output("CONFIDENCE")
             else None
         )
@@ -154,17 +161,15 @@ def _write_rasters(
     return classified
 
 
-def _class_values(strip: Strip, values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _class_values(strip: Strip, values: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(strip.valid, values[strip.probabilities.argmax(axis=2)], 0)
 
 
-def _confidence(strip: Strip) -> np.ndarray:  # type: ignore[type-arg]
+def _confidence(strip: Strip) -> NDArray[np.float32]:
     return np.where(strip.valid, strip.probabilities.max(axis=2), np.nan).astype(np.float32)
 
 
-def _tags(
-    card: Card, job: Job, settings: dict[str, Value], device: torch.device
-) -> dict[str, str]:
+def _tags(card: Card, job: Job, settings: dict[str, Value], device: torch.device) -> dict[str, str]:
     """What the result says about its making, for the raster's metadata."""
     about = {
         "family": card.family,

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 
 from ...settings import Value
-from .network import Architecture
+from .architecture import Architecture
 
 PRESETS: Mapping[str, Mapping[str, Value]] = {
-    "small-labels": {"window": 8, "levels": 1, "fusion": "convex", "head": "centre"},
-    "published": {"window": 16, "levels": 2, "fusion": "published", "head": "published"},
-}
+    "small-labels": {
+        "window": 8, "levels": 1, "fusion": "convex", "head": "centre", "dropout": 0.2,
+    },
+    "published": {
+        "window": 16, "levels": 2, "fusion": "published", "head": "published", "dropout": 0.0,
+    },
+}  # fmt: skip
 
 
 def architecture(
@@ -16,7 +20,7 @@ def architecture(
 ) -> Architecture:
     """The architecture that preset and single settings ask for; single settings win."""
     chosen = {
-        key: value if settings[key] == "preset" else settings[key]
+        key: value if settings.get(key, "preset") == "preset" else settings[key]
         for key, value in PRESETS[str(settings["preset"])].items()
     }
     return Architecture(
@@ -27,4 +31,5 @@ def architecture(
         fusion=str(chosen["fusion"]),
         head=str(chosen["head"]),
         classes=classes,
+        dropout=float(chosen["dropout"]),
     )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...accuracy.confusion import confusion_matrix
 from ...accuracy.scores import Scores
 from ...classes import MapClass
-from ...nn.decay import parameter_groups
+from ...nn.decay import ParameterGroup, parameter_groups
 from ...progress import Progress
 from ...training.checkpoint import Checkpoint
 from ...training.loop import Evaluation, Outcome, Plan, State, train
@@ -40,7 +40,9 @@ class Fit:
 class PixelTrainee:
     """Draws windows of labelled pixels in random orientations, and scores held-out pixels."""
 
-    def __init__(self, network: Das2f, patches: Patches, held_out: Patches | None, fit: Fit) -> None:
+    def __init__(
+        self, network: Das2f, patches: Patches, held_out: Patches | None, fit: Fit
+    ) -> None:
         """`patches` train and `held_out` measures; both standardised."""
         self.network: nn.Module = network
         self._patches = patches
@@ -51,7 +53,7 @@ class PixelTrainee:
         self._weights /= self._weights.sum()
         self._loss = nn.CrossEntropyLoss(label_smoothing=_SMOOTHING)
 
-    def groups(self) -> list[dict[str, object]]:
+    def groups(self) -> list[ParameterGroup]:
         """Weight decay touches matrices only, never A, D, biases and norms."""
         return parameter_groups(self.network, _DECAY)
 
@@ -86,15 +88,13 @@ class PixelTrainee:
 
 
 @torch.inference_mode()
-def measured(
-    network: nn.Module, patches: Patches, index: Tensor, fit: Fit
-) -> tuple[Scores, float]:
+def measured(network: nn.Module, patches: Patches, index: Tensor, fit: Fit) -> tuple[Scores, float]:
     """Scores and mean cross-entropy of `network` on the patches at `index`."""
     network.eval()
     predicted, total = [], 0.0
     loss = nn.CrossEntropyLoss(reduction="sum")
     upright = torch.zeros(_EVALUATION_BATCH, dtype=torch.int64)
-    for part in index.split(_EVALUATION_BATCH):
+    for part in torch.split(index, _EVALUATION_BATCH):
         windows = patches.windows(part, upright[: len(part)])
         logits = network(*(one.to(fit.device) for one in windows)).float().cpu()
         total += float(loss(logits, patches.target[part]))

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -261,7 +261,7 @@ def _card(
         overlap=window - 1,
         architecture=made,
         provenance={
-            "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "software": software(),
             "settings": dict(settings),
             "inputs": inputs_of(job),
@@ -272,9 +272,7 @@ def _card(
 def _input(
     role: str, data: LabelledScenes, scale: int, mean: torch.Tensor, std: torch.Tensor
 ) -> CardInput:
-    return card_input(
-        role, data.facts[role], scale, tuple(mean.tolist()), tuple(std.tolist())
-    )
+    return card_input(role, data.facts[role], scale, tuple(mean.tolist()), tuple(std.tolist()))
 
 
 def _architecture_of(card: Card) -> Architecture:

@@ -107,9 +107,7 @@ class Stride:
             self._lattice_rows, np.arange(window.row, window.row + window.rows)
         )
         wanted = sorted(set(above.tolist()) | set(below.tolist()))
-        self._known = {
-            index: self._known.get(index) or self._classified(index) for index in wanted
-        }
+        self._known = {index: self._known.get(index) or self._classified(index) for index in wanted}
         result = np.empty((window.rows, window.columns, self._pixels.classes), np.float32)
         weight = np.empty((window.rows, window.columns), np.float32)
         for row in range(window.rows):

@@ -2,8 +2,8 @@
 
 from ...job import Job
 from ...progress import Progress
+from .adopt import adopt
 from .apply import predict
-from .checkpoint import import_checkpoint
 from .learn import learn
 
 
@@ -19,5 +19,5 @@ class Das2fRecipe:
         return predict(job, progress)
 
     def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:
-        """Take over a checkpoint of the paper's code; see `checkpoint`."""
-        return import_checkpoint(job, progress)
+        """Take over a checkpoint of the paper's code; see `adopt`."""
+        return adopt(job, progress)

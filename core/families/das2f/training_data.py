@@ -59,16 +59,14 @@ def labelled_scenes(
             expected = expected or described(scene)
         maps = [open_labels(job.labels, scene.grid, job.area, progress) for scene in scenes]
         classes = _classes(maps)
-        pixels = _pixels(scenes, maps, classes, progress)
+        pixels = _pixels(maps, classes, progress)
         facts = {role: scenes[0].facts(role) for role in scenes[0].roles}
         yield LabelledScenes(tuple(scenes), pixels, classes, facts, scenes[0].scales["PAN"])
 
 
 def described(scene: Scene) -> dict[str, CardInput]:
     """Bands, GSD and scale of a scene's inputs, as a card has them, before any statistics."""
-    return {
-        role: card_input(role, scene.facts(role), scene.scales[role]) for role in scene.roles
-    }
+    return {role: card_input(role, scene.facts(role), scene.scales[role]) for role in scene.roles}
 
 
 def card_input(
@@ -97,13 +95,11 @@ def _classes(maps: list[LabelMap]) -> tuple[MapClass, ...]:
     return tuple(found[value] for value in sorted(found))
 
 
-def _pixels(
-    scenes: list[Scene], maps: list[LabelMap], classes: tuple[MapClass, ...], progress: Progress
-) -> Pixels:
+def _pixels(maps: list[LabelMap], classes: tuple[MapClass, ...], progress: Progress) -> Pixels:
     """Every labelled pixel of every scene."""
     index = {one.value: number for number, one in enumerate(classes)}
     parts = []
-    for number, (scene, labels) in enumerate(zip(scenes, maps, strict=True)):
+    for number, labels in enumerate(maps):
         rows, columns, values = labels.pixels(progress)
         targets = np.array([index[value] for value in values.tolist()], np.int64)
         parts.append((np.full(len(rows), number), rows, columns, targets))
