@@ -1,0 +1,66 @@
+"""Progress is honest: never backwards, and a place to stop."""
+
+import pytest
+from terraweave.core.errors import Cancelled
+from terraweave.core.progress import Event, Progress
+
+
+class Recorder:
+    """Keeps the events of a run whose clock goes on by one second a call."""
+
+    def __init__(self) -> None:
+        """No event yet."""
+        self.events: list[Event] = []
+        self.stop = False
+        self._now = 0.0
+        self.progress = Progress(self.events.append, lambda: self.stop, self._clock)
+
+    def _clock(self) -> float:
+        self._now += 1.0
+        return self._now
+
+    @property
+    def fractions(self) -> list[float]:
+        """The fractions of all progress events."""
+        return [event["fraction"] for event in self.events if event["event"] == "progress"]  # type: ignore[misc]
+
+
+def test_stages_share_the_whole() -> None:
+    recorder = Recorder()
+    with recorder.progress.stage("First", 0.25):
+        recorder.progress.update(0.5)
+    with recorder.progress.stage("Second", 0.75):
+        recorder.progress.update(0.5)
+    assert recorder.fractions == [0.0, 0.125, 0.25, 0.25, 0.625, 1.0]
+
+
+def test_stage_within_a_stage_takes_a_part_of_it() -> None:
+    recorder = Recorder()
+    with recorder.progress.stage("Outer", 0.5), recorder.progress.stage("Inner", 0.5):
+        recorder.progress.update(1.0)
+    assert recorder.fractions[-2:] == [0.25, 0.5]
+
+
+def test_fraction_never_runs_backwards() -> None:
+    recorder = Recorder()
+    for part in (0.5, 0.2, 0.7):
+        recorder.progress.update(part)
+    assert recorder.fractions == [0.5, 0.5, 0.7]
+
+
+def test_time_left_follows_from_what_is_done() -> None:
+    recorder = Recorder()
+    for _ in range(4):
+        recorder.progress.update(0.5)
+    event = recorder.events[-1]
+    # The clock stood at 1 at the start and at 5 now: half of the run took 4 seconds.
+    assert event["seconds_left"] == 4.0
+
+
+@pytest.mark.parametrize("call", ["checkpoint", "update"])
+def test_run_stops_at_its_next_report(call: str) -> None:
+    recorder = Recorder()
+    recorder.stop = True
+    arguments = (0.5,) if call == "update" else ()
+    with pytest.raises(Cancelled, match="cancelled"):
+        getattr(recorder.progress, call)(*arguments)
