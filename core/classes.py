@@ -28,16 +28,12 @@ class MapClass:
     color: str
 
     def __post_init__(self) -> None:
-        """Refuse a value, name or colour that a class raster cannot carry."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int):
-            raise InputError(f"The class value “{self.value}” is not a whole number.")
+        """Refuse a value or colour that a class raster cannot carry."""
         if not 1 <= self.value <= 65535:
             raise InputError(
                 f"The class value {self.value} does not fit a class raster; use 1 to 65535 "
                 "(0 stands for no class)."
             )
-        if not isinstance(self.name, str) or not isinstance(self.color, str):
-            raise InputError(f"Class {self.value} needs a name and a colour.")
         if not _COLOR.match(self.color):
             raise InputError(
                 f"The colour “{self.color}” of class {self.value} is not like #1f78b4."
@@ -58,4 +54,9 @@ class MapClass:
         """The class described by a JSON object; raises InputError where it is not one."""
         if not isinstance(data, Mapping):
             raise InputError(f"A class is described by value, name and color, not by {data!r}.")
-        return cls(data.get("value"), data.get("name"), data.get("color"))  # type: ignore[arg-type]
+        value, name, color = data.get("value"), data.get("name"), data.get("color")
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InputError(f"The class value “{value}” is not a whole number.")
+        if not isinstance(name, str) or not isinstance(color, str):
+            raise InputError(f"Class {value} needs a name and a colour.")
+        return cls(value, name, color)

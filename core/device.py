@@ -46,6 +46,6 @@ def _threads() -> str:
 def _why_not(kind: str) -> str:
     if kind == "mps":
         return "this machine has no Apple graphics."
-    if not torch.backends.cuda.is_built():
+    if not torch.version.cuda:
         return "the worker's torch is built without CUDA."
     return "no NVIDIA card or no working driver was found."

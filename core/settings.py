@@ -1,5 +1,6 @@
 """Settings: each is declared once and feeds the form, the check, the help and the saved run."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -70,18 +71,17 @@ class Setting:
         return words[word]
 
     def _checked_number(self, value: object) -> int | float:
-        kind = type(self.default)
+        whole = isinstance(self.default, int)
         try:
-            number = kind(float(str(value)))
-            whole = kind is not int or number == float(str(value))
+            read = float(str(value))
+            number = int(read) if whole else read
         except (ValueError, OverflowError):
-            whole = False
-        if not whole:
-            noun = "a whole number" if kind is int else "a number"
+            read, number = math.nan, 0
+        if (whole and number != read) or math.isnan(read):
+            noun = "a whole number" if whole else "a number"
             raise InputError(f"{self.title} ({self.parameter}) is “{value}”; give {noun}.")
-        # The negated form also refuses NaN, which compares false with everything.
-        if (self.minimum is not None and not number >= self.minimum) or (
-            self.maximum is not None and not number <= self.maximum
+        if (self.minimum is not None and number < self.minimum) or (
+            self.maximum is not None and number > self.maximum
         ):
             raise InputError(
                 f"{self.title} ({self.parameter}) is {value}; give a value {self.bounds}."

@@ -116,7 +116,7 @@ def _output(card: Card) -> dict[str, object]:
                 "color_hint": one.color.lstrip("#").upper(),
             }
             for one in card.classes
-        ],  # fmt: skip
+        ],
         "post_processing_function": None,
     }
 

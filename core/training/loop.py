@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -98,7 +98,8 @@ def train(
         ResourceError: the loss is not finite ten times in a row.
     """
     network = trainee.network
-    optimizer = torch.optim.AdamW(trainee.groups(), lr=plan.learning_rate)
+    groups: list[dict[str, Any]] = [dict(group) for group in trainee.groups()]
+    optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate)
     history = checkpoint.restore(network, averaged, optimizer)
     if history.epochs:
         progress.log(f"Going on after epoch {len(history.epochs)} of an earlier run.")

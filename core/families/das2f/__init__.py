@@ -57,7 +57,8 @@ DAS2F = Family(
             key="window",
             title="Window",
             help="The edge of the square, in multispectral pixels, that the network sees around "
-            "each pixel. Larger sees more context, costs four times as much, and needs more labels.",
+            "each pixel. Larger sees more context, costs four times as much and needs more "
+            "labels.",
             default="preset",
             choices=(_AS_PRESET, Choice("8", "8×8 pixels"), Choice("16", "16×16 pixels")),
             unit="MS pixels",

@@ -61,7 +61,7 @@ def learn(job: Job, progress: Progress) -> dict[str, object]:
     with progress.stage("Reading images and labels", 0.05):
         material = _gathered(job, settings, progress)
     run = _Run(job, settings, material, device.torch, progress)
-    outcome, scores, loss = run.measure()
+    outcome, scores = run.measure()
     final = run.refit(outcome)
     card = _finished(material.card, settings, outcome, scores, began)
     write_model(job.output("MODEL"), card, final)
@@ -109,18 +109,16 @@ class _Run:
         """Whether there is a second training, on all labels."""
         return self.measured and bool(self._settings["refit"])
 
-    def measure(self) -> tuple[Outcome, Scores | None, float | None]:
+    def measure(self) -> tuple[Outcome, Scores | None]:
         """Train without the held-out blocks and score the best epoch on them."""
         material = self._material
         title = "Training" if not self.refits else "Training, measured on held-out blocks"
         outcome = self._train(title, material.train, material.held_out, "measure",
                               0.48 if self.refits else 0.95)  # fmt: skip
         if not self.measured:
-            return outcome, None, None
-        scores, loss = scores_of(
-            Das2f(self._architecture), outcome.state, material.held_out, self.fit
-        )
-        return outcome, scores, loss
+            return outcome, None
+        scores, _ = scores_of(Das2f(self._architecture), outcome.state, material.held_out, self.fit)
+        return outcome, scores
 
     def refit(self, outcome: Outcome) -> State:
         """The weights of a training on all labels, or those of `outcome` where none is wanted."""

@@ -121,7 +121,7 @@ class Patches:
         ms, pan = self.ms[index], self.pan[index]
         ms_out = torch.empty_like(ms[..., 1:, 1:])
         pan_out = torch.empty_like(pan[..., self.ratio :, self.ratio :])
-        for turn in orientation.unique().tolist():
+        for turn in set(orientation.tolist()):
             chosen = orientation == turn
             ms_out[chosen] = cut(oriented(ms[chosen], turn), 1)
             pan_out[chosen] = cut(oriented(pan[chosen], turn), self.ratio)
