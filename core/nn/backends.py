@@ -87,7 +87,7 @@ def choose(
         raise InputError(
             f"There is no scan backend “{wanted}”; choose auto or one of {', '.join(BACKENDS)}."
         )
-    passed_over = []
+    passed_over: list[str] = []
     for key in BACKENDS if wanted == "auto" else [wanted]:
         obstacle = _obstacle(BACKENDS[key], device, dtype, channels, states)
         if obstacle is None:

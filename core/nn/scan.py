@@ -46,7 +46,7 @@ def selective_scan(
     orders: Tensor,
     backend: str = "auto",
 ) -> Tensor:
-    """y (mixer, window, token, channel) by the fastest backend that works here.
+    """Y (mixer, window, token, channel) by the fastest backend that works here.
 
     Args:
         u: what is scanned; float32, or float64 for checks.
@@ -73,7 +73,7 @@ def selective_scan_ref(
     channels, states = a.shape[-2:]
     y = torch.zeros_like(u)
     for k, order in enumerate(orders):
-        raw, b, c = p[:, :, order, k].split([channels, states, states], dim=-1)
+        raw, b, c = torch.split(p[:, :, order, k], [channels, states, states], dim=-1)
         x = u[:, :, order]
         delta = functional.softplus(raw + bias[:, None, None, k])
         h = u.new_zeros(*u.shape[:2], channels, states)
@@ -94,7 +94,7 @@ class _Scan(torch.autograd.Function):
         u, p, a, d, bias, orders = given
         keep = any(ctx.needs_input_grad)  # type: ignore[attr-defined]
         y, states = kernel.forward(u, p, a, d, bias, orders, keep)
-        if keep:
+        if states is not None:
             ctx.kernel = kernel  # type: ignore[attr-defined]
             ctx.save_for_backward(u, p, a, d, bias, orders, states)
         return y

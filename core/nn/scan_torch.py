@@ -56,7 +56,7 @@ def _slices(u: Tensor) -> list[slice]:
 
 
 def _walked(x: Tensor, orders: Tensor) -> Tensor:
-    """x (mixer, window, token, direction, …) as (step, mixer, window, direction, …)."""
+    """X (mixer, window, token, direction, …) as (step, mixer, window, direction, …)."""
     direction = torch.arange(orders.shape[0], device=x.device)
     return x[:, :, orders.T, direction].permute(2, 0, 1, 3, 4).contiguous()
 
@@ -73,7 +73,7 @@ def _steps(
     """u, raw Δ with its bias, Δ, B and C, all (step, mixer, window, direction, …)."""
     channels = u.shape[-1]
     x = _walked(u.unsqueeze(3).expand(-1, -1, -1, orders.shape[0], -1), orders)
-    raw, b, c = _walked(p, orders).split([channels, states, states], dim=-1)
+    raw, b, c = torch.split(_walked(p, orders), [channels, states, states], dim=-1)
     raw = raw + bias[:, None]
     return x, raw, functional.softplus(raw), b, c
 

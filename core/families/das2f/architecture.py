@@ -52,8 +52,7 @@ class Architecture:
                     f"A DAS²F network cannot have {name} = {value!r}; "
                     f"choose {' or '.join(map(str, options))}."
                 )
-        is_number = isinstance(self.dropout, int | float) and not isinstance(self.dropout, bool)
-        if not is_number or not 0 <= self.dropout < 1:
+        if not _is_share(self.dropout):
             raise ModelFileError(
                 f"A DAS²F network cannot have dropout = {self.dropout!r}; "
                 "give a number from 0 to below 1."
@@ -102,6 +101,12 @@ class Architecture:
                 "the file may come from a newer version."
             )
         return cls(**data)
+
+
+def _is_share(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # Written so that NaN, which compares false with everything, is refused.
+    return is_number and 0 <= value < 1
 
 
 def _is_whole(value: object) -> bool:

@@ -17,7 +17,7 @@ PART = WIDTH // QUARTERS
 
 def quartered(x: Tensor) -> Tensor:
     """Tokens (b, row, column, 64) as (b, row, column, 4, 16)."""
-    return x.unflatten(-1, (PART, QUARTERS)).transpose(-1, -2)
+    return x.view(*x.shape[:-1], PART, QUARTERS).transpose(-1, -2)
 
 
 class Gate(nn.Module):
@@ -30,7 +30,7 @@ class Gate(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """The gate of two tensors (…, 16); their concatenation is never made."""
-        of_a, of_b = self.map.weight.split(PART, dim=1)
+        of_a, of_b = torch.split(self.map.weight, PART, dim=1)
         return torch.sigmoid(functional.linear(a, of_a, self.map.bias) + functional.linear(b, of_b))
 
 
@@ -62,7 +62,8 @@ class PublishedFusion(Fusion):
 
 
 def _product(gate: Gate, a: Tensor, b: Tensor) -> Tensor:
-    return (a * gate(a, b)).mean(-1, keepdim=True) * b
+    gated: Tensor = a * gate(a, b)
+    return gated.mean(-1, keepdim=True) * b
 
 
 class ConvexFusion(Fusion):

@@ -19,8 +19,8 @@ def centre_index(window: int) -> int:
 
 def flattened(x: Tensor) -> Tensor:
     """All features in the published order: finer rows, finer columns, 16 numbers each."""
-    finer = x.unflatten(3, (2, 2)).transpose(2, 3)
-    return finer.flatten(1)
+    rows, columns, _, numbers = x.shape[1:]
+    return x.reshape(-1, rows, columns, 2, 2, numbers).transpose(2, 3).flatten(1)
 
 
 class PublishedHead(nn.Module):

@@ -7,7 +7,7 @@ bias). The four do not depend on each other, so that a level needs one scan.
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +60,7 @@ class StateSpace(nn.Module):
 
         The two maps behind raw Δ have nothing in between and are one map here.
         """
-        low, rest = self.project.split([RANK, 2 * STATES], dim=1)
+        low, rest = torch.split(self.project, [RANK, 2 * STATES], dim=1)
         projection = torch.cat([self.delta_weight @ low, rest], dim=1)
         return SpaceTensors(projection.flatten(0, 1), -self.a_log.exp(), self.skip, self.delta_bias)
 
@@ -78,7 +78,7 @@ class Local(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (b, row, column, 64) to tokens (b, row · column, 64)."""
         fine = functional.pixel_shuffle(x.permute(0, 3, 1, 2), _SHUFFLE)
-        coarse = self.norm(self.patch(functional.silu(self.depthwise(fine))))
+        coarse: Tensor = self.norm(self.patch(functional.silu(self.depthwise(fine))))
         return coarse.flatten(2).transpose(1, 2)
 
 
@@ -138,8 +138,8 @@ class Level(nn.Module):
     def forward(self, ms: Tensor, pan: Tensor, backend: str = "auto") -> Features:
         """Features of MS and PAN tokens (b, row, column, 64); `backend` as in `nn/scan.py`."""
         tokens = [(ms, pan)[i] for i in self.inputs]
-        norms = [self.norms[i] for i in self.norms_used]
-        mixers = list(self.mixers.values())
+        norms = [cast(Norms, self.norms[i]) for i in self.norms_used]
+        mixers = [cast(Mixer, self.mixers[name]) for name in self.names]
         normed = [norm.tokens(x) for norm, x in zip(norms, tokens, strict=True)]
         u = torch.stack([mixer.local(n) for mixer, n in zip(mixers, normed, strict=True)])
         y = self._scanned(mixers, u, ms.shape[1], ms.shape[2], backend)
@@ -150,7 +150,7 @@ class Level(nn.Module):
         return Features(f - c, g - d, c, d)
 
     def _scanned(
-        self, mixers: list[nn.Module], u: Tensor, rows: int, columns: int, backend: str
+        self, mixers: list[Mixer], u: Tensor, rows: int, columns: int, backend: str
     ) -> Tensor:
         """Y (mixer, b, token, 64) of u, the same shape."""
         spaces = [mixers[i].space.tensors() for i in self.spaces_used]
@@ -169,7 +169,7 @@ class Level(nn.Module):
         )
 
 
-def _mixed(mixer: nn.Module, norms: nn.Module, x: Tensor, normed: Tensor, y: Tensor) -> Tensor:
+def _mixed(mixer: Mixer, norms: Norms, x: Tensor, normed: Tensor, y: Tensor) -> Tensor:
     """The second half of a mixer: the gated answer of the scan, then two maps per token."""
     x = x + mixer.out(norms.scanned(y) * functional.silu(mixer.gate(normed)))
     mixed: Tensor = x + mixer.mlp(norms.tokens(x))

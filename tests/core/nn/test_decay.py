@@ -1,7 +1,6 @@
 """Which parameters decay."""
 
 import torch
-
 from terraweave.core.families.das2f.network import Architecture, Das2f
 from terraweave.core.nn.decay import parameter_groups
 

@@ -2,13 +2,12 @@
 
 import pytest
 import torch
-from torch import Tensor
-
 from terraweave.core.errors import InputError
 from terraweave.core.nn import backends
 from terraweave.core.nn.backends import BACKENDS, Backend, choose, random_problem, self_check
 from terraweave.core.nn.scan import four_directions, selective_scan, selective_scan_ref
 from terraweave.core.nn.scan_torch import TorchKernel
+from torch import Tensor
 
 CPU = torch.device("cpu")
 
@@ -135,7 +134,7 @@ def test_a_backend_that_fails_is_passed_over_and_the_reason_says_so(
 
 
 def test_a_forced_backend_that_fails_is_refused(candidates: dict[str, Backend]) -> None:
-    with pytest.raises(InputError, match="“wrong” does not work here .* choose auto"):
+    with pytest.raises(InputError, match=r"“wrong” does not work here .* choose auto"):
         choose(CPU, torch.float32, 8, 4, "wrong")
 
 

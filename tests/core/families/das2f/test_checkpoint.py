@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
-
 from terraweave.core.errors import InputError, ModelFileError
 from terraweave.core.families.das2f.checkpoint import (
     import_published,
@@ -15,6 +13,7 @@ from terraweave.core.families.das2f.checkpoint import (
     read_checkpoint,
 )
 from terraweave.core.families.das2f.network import Architecture, Das2f
+from torch import Tensor
 
 PUBLISHED = Architecture.published(3, 5, levels=1)
 
