@@ -9,7 +9,8 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from ..errors import Cancelled
@@ -27,12 +28,13 @@ class Wire:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._events: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+        self._lines = _lines(0)
         os.dup2(2, 1)
         sys.stdout = sys.stderr
 
     def read_job(self) -> str:
         """The first line of standard input: the job document."""
-        return sys.stdin.buffer.readline().decode("utf-8")
+        return next(self._lines, b"").decode("utf-8")
 
     def emit(self, event: Event) -> None:
         """Write one event as a line; a host that is gone asks for the end of the run.
@@ -61,11 +63,24 @@ class Wire:
         listener.start()
 
     def _listen(self, give_up: Callable[[], None] | None) -> None:
-        for line in sys.stdin.buffer:
+        for line in self._lines:
             if line.strip() == b"cancel":
                 self._stop.set()
         self._stop.set()
-        ended = threading.Event()
-        ended.wait(GRACE_SECONDS)
+        time.sleep(GRACE_SECONDS)
         if give_up is not None:
             give_up()
+
+
+def _lines(descriptor: int) -> Iterator[bytes]:
+    """The lines of a file descriptor as they come.
+
+    Not `sys.stdin`: a thread that waits in its buffer holds a lock which the interpreter wants at
+    its end, and dies of it.
+    """
+    rest = b""
+    while chunk := os.read(descriptor, 65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest

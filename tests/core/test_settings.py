@@ -29,8 +29,8 @@ def test_unfitting_number_is_refused_by_value(given: object) -> None:
         STRIDE.checked(given)
 
 
-def test_not_a_number_is_not_within_bounds() -> None:
-    with pytest.raises(InputError, match="of at least 0"):
+def test_not_a_number_is_no_number() -> None:
+    with pytest.raises(InputError, match="is “nan”; give a number"):
         RATE.checked("nan")
 
 
