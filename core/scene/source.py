@@ -45,6 +45,15 @@ def raster_environment() -> rasterio.Env:
     )
 
 
+@contextlib.contextmanager
+def quiet_about(*kinds: type[Warning]) -> Iterator[None]:
+    """Without warnings of these kinds; what they say is said in our own words."""
+    with warnings.catch_warnings():
+        for kind in kinds:
+            warnings.simplefilter("ignore", kind)
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class RasterFacts:
     """What is known about an image without reading its pixels.
@@ -223,8 +232,7 @@ class Image:
 
 def _opened(source: Source) -> DatasetReader:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with quiet_about(NotGeoreferencedWarning):
             data = rasterio.open(source.path)
     except (RasterioError, CPLE_BaseError, OSError) as error:
         with contextlib.suppress(OSError, ValueError):

@@ -1,0 +1,109 @@
+"""How a result raster tells what its values mean: attribute table, class names, QGIS style."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+from ..classes import MapClass
+
+# GDAL's numbers for the type (whole, real, text) and the use of a column of an attribute table.
+_WHOLE, _TEXT = 0, 2
+_PIXEL_COUNT, _NAME, _VALUE, _RED, _GREEN, _BLUE = 1, 2, 5, 6, 7, 8
+_RAMP = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
+
+
+def write_class_legend(
+    path: Path, classes: Sequence[MapClass], counts: Sequence[int] | None = None
+) -> None:
+    """Lay GDAL's description (.aux.xml) and a QGIS style (.qml) beside the class raster `path`.
+
+    `counts` are the pixels of each class, for the attribute table.
+    """
+    root = Xml.Element("PAMDataset")
+    band = Xml.SubElement(root, "PAMRasterBand", band="1")
+    largest = max(one.value for one in classes)
+    if largest <= 255:
+        names = {one.value: one.name for one in classes}
+        categories = Xml.SubElement(band, "CategoryNames")
+        for value in range(largest + 1):
+            Xml.SubElement(categories, "Category").text = names.get(value, "")
+    band.append(_attribute_table(classes, counts))
+    _write(root, path.with_name(path.name + ".aux.xml"))
+    _write(_class_style(classes), path.with_suffix(".qml"), qgis=True)
+
+
+def write_value_legend(path: Path, low: float, high: float) -> None:
+    """Lay a QGIS style with a colour ramp from `low` to `high` beside the raster `path`."""
+    _write(_value_style(low, high), path.with_suffix(".qml"), qgis=True)
+
+
+def _attribute_table(classes: Sequence[MapClass], counts: Sequence[int] | None) -> Xml.Element:
+    table = Xml.Element("GDALRasterAttributeTable", tableType="thematic")
+    columns = [("Value", _WHOLE, _VALUE), ("Class", _TEXT, _NAME), ("Red", _WHOLE, _RED),
+               ("Green", _WHOLE, _GREEN), ("Blue", _WHOLE, _BLUE)]  # fmt: skip
+    if counts is not None:
+        columns.insert(1, ("Count", _WHOLE, _PIXEL_COUNT))
+    for index, (name, kind, usage) in enumerate(columns):
+        column = Xml.SubElement(table, "FieldDefn", index=str(index))
+        Xml.SubElement(column, "Name").text = name
+        Xml.SubElement(column, "Type").text = str(kind)
+        Xml.SubElement(column, "Usage").text = str(usage)
+    for index, one in enumerate(classes):
+        row = Xml.SubElement(table, "Row", index=str(index))
+        cells = [one.value, one.name, *one.rgb]
+        if counts is not None:
+            cells.insert(1, counts[index])
+        for cell in cells:
+            Xml.SubElement(row, "F").text = str(cell)
+    return table
+
+
+def _class_style(classes: Sequence[MapClass]) -> Xml.Element:
+    root, renderer = _style("paletted")
+    palette = Xml.SubElement(renderer, "colorPalette")
+    for one in classes:
+        Xml.SubElement(
+            palette,
+            "paletteEntry",
+            value=str(one.value),
+            color=one.color,
+            alpha="255",
+            label=one.name,
+        )
+    return root
+
+
+def _value_style(low: float, high: float) -> Xml.Element:
+    root, renderer = _style("singlebandpseudocolor")
+    renderer.set("classificationMin", f"{low:g}")
+    renderer.set("classificationMax", f"{high:g}")
+    shader = Xml.SubElement(
+        Xml.SubElement(renderer, "rastershader"),
+        "colorrampshader",
+        colorRampType="INTERPOLATED",
+        classificationMode="1",
+        clip="0",
+        minimumValue=f"{low:g}",
+        maximumValue=f"{high:g}",
+    )
+    for index, color in enumerate(_RAMP):
+        value = low + (high - low) * index / (len(_RAMP) - 1)
+        Xml.SubElement(
+            shader, "item", value=f"{value:g}", color=color, alpha="255", label=f"{value:g}"
+        )
+    return root
+
+
+def _style(kind: str) -> tuple[Xml.Element, Xml.Element]:
+    root = Xml.Element("qgis", version="3.40.0", styleCategories="Symbology")
+    pipe = Xml.SubElement(root, "pipe")
+    renderer = Xml.SubElement(
+        pipe, "rasterrenderer", type=kind, band="1", opacity="1", alphaBand="-1"
+    )
+    return root, renderer
+
+
+def _write(root: Xml.Element, path: Path, *, qgis: bool = False) -> None:
+    Xml.indent(root)
+    start = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" if qgis else ""
+    path.write_text(start + Xml.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
