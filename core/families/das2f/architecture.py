@@ -104,9 +104,8 @@ class Architecture:
 
 
 def _is_share(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    # Written so that NaN, which compares false with everything, is refused.
-    return is_number and 0 <= value < 1
+    # NaN compares false with everything, and is refused too.
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
 
 
 def _is_whole(value: object) -> bool:

@@ -55,7 +55,7 @@ def test_a_published_checkpoint_becomes_the_same_network(
 
 def test_a_missing_weight_is_named(state: dict[str, Tensor]) -> None:
     del state["mamba_pan_1.mamba.Ds"]
-    with pytest.raises(ModelFileError, match="lacks the weight “mamba_pan_1.mamba.Ds”"):
+    with pytest.raises(ModelFileError, match=r"lacks the weight “mamba_pan_1.mamba.Ds”"):
         import_published(state)
 
 
@@ -67,13 +67,13 @@ def test_a_weight_of_another_shape_is_named(state: dict[str, Tensor]) -> None:
 
 def test_an_unknown_weight_is_named(state: dict[str, Tensor]) -> None:
     state["encoder.weight"] = torch.zeros(2)
-    with pytest.raises(ModelFileError, match="“encoder.weight” that the published DAS²F lacks"):
+    with pytest.raises(ModelFileError, match=r"“encoder.weight” that the published DAS²F lacks"):
         import_published(state)
 
 
 def test_weights_that_are_not_numbers_are_refused(state: dict[str, Tensor]) -> None:
     state["R1.conv.bias"] = torch.full((4,), float("nan"))
-    with pytest.raises(ModelFileError, match="“R1.conv.bias” holds NaN"):
+    with pytest.raises(ModelFileError, match=r"“R1.conv.bias” holds NaN"):
         import_published(state)
 
 
@@ -91,6 +91,7 @@ class Payload:
     """Something that would run when unpickled without care."""
 
     def __reduce__(self) -> tuple[object, ...]:
+        """What a careless reader would call."""
         return (Path.touch, (Path("executed"),))
 
 
