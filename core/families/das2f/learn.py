@@ -17,12 +17,14 @@ from ...job import Job
 from ...model_file import read_weights, write_model
 from ...progress import Progress
 from ...provenance import digest_of, inputs_of, software
+from ...report.training import SplitMap
 from ...scene.aside import check_writable
 from ...settings import Value, resolve
 from ...training.checkpoint import Checkpoint
 from ...training.loop import Outcome, Plan, State
 from ...training.split import Split, blocked_split
 from . import DAS2F
+from .account import maps_of, write_report
 from .apply import statistics_of
 from .configuration import architecture
 from .fit import STEPS_PER_EPOCH, Fit, fit_network, scores_of
@@ -37,7 +39,7 @@ class Material:
 
     card: Card
     split: Split
-    pixels: Pixels
+    maps: tuple[SplitMap, ...]
     train: Patches
     held_out: Patches
     start: Mapping[str, torch.Tensor]
@@ -67,9 +69,8 @@ def learn(job: Job, progress: Progress) -> dict[str, object]:
     write_model(job.output("MODEL"), card, final)
     run.forget()
     if job.output("REPORT"):
-        from .account import write_report
-
-        write_report(job, card, material.split, outcome, scores, settings, device)
+        maps = material.maps
+        write_report(job, card, material.split, maps, outcome, scores, settings, device)
     return _values(scores, outcome)
 
 
@@ -198,7 +199,7 @@ def _gathered(job: Job, settings: Mapping[str, Value], progress: Progress) -> Ma
         return Material(
             card=_card(job, settings, data, window, statistics, start),
             split=split,
-            pixels=pixels,
+            maps=maps_of(data, pixels, split) if job.output("REPORT") else (),
             train=raw.standardised(statistics),
             held_out=patches.taken(split.validation).standardised(statistics),
             start=read_weights(job.model) if start else {},

@@ -9,7 +9,7 @@ import numpy as np
 from ...card import Band, CardInput
 from ...classes import MapClass
 from ...errors import InputError
-from ...job import Job
+from ...job import Job, Source
 from ...progress import Progress
 from ...scene.bands import match_bands, read_facts
 from ...scene.labels import LabelMap, open_labels
@@ -24,6 +24,7 @@ class LabelledScenes:
     """Open scenes with their labelled pixels; `facts` are those of the first scene."""
 
     scenes: tuple[Scene, ...]
+    inputs: tuple[Mapping[str, Source], ...]
     pixels: Pixels
     classes: tuple[MapClass, ...]
     facts: Mapping[str, RasterFacts]
@@ -46,7 +47,8 @@ def labelled_scenes(
     with ExitStack() as stack:
         scenes: list[Scene] = []
         expected = dict(start or {})
-        for inputs in pair_scenes(job.inputs, DAS2F.roles):
+        pairs = tuple(pair_scenes(job.inputs, DAS2F.roles))
+        for inputs in pairs:
             scales = {role: one.scale for role, one in expected.items() if role != "MS"}
             bands = {
                 role: match_bands(one, read_facts(inputs[role]), progress)
@@ -61,7 +63,7 @@ def labelled_scenes(
         classes = _classes(maps)
         pixels = _pixels(maps, classes, progress)
         facts = {role: scenes[0].facts(role) for role in scenes[0].roles}
-        yield LabelledScenes(tuple(scenes), pixels, classes, facts, scenes[0].scales["PAN"])
+        yield LabelledScenes(tuple(scenes), pairs, pixels, classes, facts, scenes[0].scales["PAN"])
 
 
 def described(scene: Scene) -> dict[str, CardInput]:
