@@ -55,37 +55,9 @@ offers_qgis() {
         END { exit !found }'
 }
 
-# The machine's own sources of suite `bookworm`, with the suite replaced: deb822 files first,
-# then one-line ones. Keys, options and mirrors stay as the machine has them.
-backports_stanzas() {
-    local file
-    for file in /etc/apt/sources.list.d/*.sources; do
-        if [ -e "$file" ]; then cat "$file" && echo; fi
-    done | sed '/^#/d' | awk -v suite="$suite" -v RS= '
-        /(^|\n)Suites:[^\n]* ?bookworm( |\n|$)/ && /(^|\n)Types:[^\n]*deb( |\n|$)/ &&
-            !/(^|\n)Enabled: *no/ {
-            gsub(/(^|\n)Suites:[^\n]*/, "\nSuites: " suite); sub(/^\n/, ""); print $0 "\n"
-        }'
-}
-backports_lines() {
-    local file
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        if [ -e "$file" ]; then cat "$file"; fi
-    done | sed -nE "/cdrom:/d; s/^[ ]*(deb +(\[[^]]*\] +)?[^ ]+ +)bookworm( .*)$/\1$suite\3/p" |
-        sort -u
-}
-
 add_backports() {
-    local found
-    found=$(backports_stanzas)
-    if [ -n "$found" ]; then
-        as_root tee /etc/apt/sources.list.d/terraweave-backports.sources <<<"$found" >>"$log"
-    elif found=$(backports_lines) && [ -n "$found" ]; then
-        as_root tee /etc/apt/sources.list.d/terraweave-backports.list <<<"$found" >>"$log"
-    else
-        give_up "No apt source of suite bookworm was found to derive $suite from; add $suite to" \
-            "the sources of this machine and run make again."
-    fi
+    as_root tools/backports_source.sh /etc/apt || give_up "No apt source of suite bookworm was" \
+        "found to derive $suite from; add $suite to the sources of this machine and run make again."
     say "Added $suite to the apt sources, from the mirror that this machine already uses."
     apt update
 }
