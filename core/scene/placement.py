@@ -85,9 +85,13 @@ class Placed:
     because pieces have fixed columns, and GDAL works row by row.
     """
 
-    def __init__(self, image: Image, grid: Grid) -> None:
-        """`image` and `grid` are in one coordinate system, or both have one."""
+    def __init__(self, image: Image, grid: Grid, *, nearest: bool = False) -> None:
+        """`image` and `grid` are in one coordinate system, or both have one.
+
+        `nearest` takes the nearest pixel, as class values need it.
+        """
         self.image = image
+        self._nearest = nearest
         self.grid = grid
         self.offset = offset(image.grid, grid)
         self._mean = False
@@ -101,8 +105,14 @@ class Placed:
 
     @property
     def method(self) -> str:
-        """How values are interpolated, in a word."""
-        return "mean" if self._mean else "bilinear"
+        """How values are found, in a word: bilinear, average or nearest."""
+        return str(self._resampling.name)
+
+    @property
+    def _resampling(self) -> Resampling:
+        if self._nearest:
+            return Resampling.nearest
+        return Resampling.average if self._mean else Resampling.bilinear
 
     def _prepare(self) -> None:
         image = self.image.grid
@@ -172,7 +182,7 @@ class Placed:
                 stacked,
                 result,
                 **self._frames(needed, piece),
-                resampling=Resampling.average if self._mean else Resampling.bilinear,
+                resampling=self._resampling,
                 warp_mem_limit=512,
                 tolerance=TOLERANCE,
                 **self._scales,

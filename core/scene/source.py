@@ -4,7 +4,7 @@ import contextlib
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
 from ..card import Band
+from ..classes import MapClass
 from ..errors import InputError, ResourceError
 from ..job import Source
 from .grid import Grid, Shape, Window
@@ -179,6 +180,20 @@ class Image:
             nodata=nodata if nodata is not None and math.isfinite(nodata) else None,
             gsd=self.grid.gsd,
             grid=self.grid,
+        )
+
+    def palette(self, values: Sequence[int]) -> tuple[MapClass, ...]:
+        """Classes with the colours that the file's colour table has for `values`, if it has one."""
+        try:
+            table = self._data.colormap(self.indexes[0])
+        except ValueError:
+            return ()
+        colors = {value: table.get(value, (0, 0, 0))[:3] for value in values}
+        if len(set(colors.values())) < len(values):
+            return ()  # a table that does not tell the classes apart is of no help
+        return tuple(
+            MapClass(value, f"class {value}", "#{:02x}{:02x}{:02x}".format(*color))
+            for value, color in colors.items()
         )
 
     def read(self, window: Window) -> tuple[Floats, Mask]:

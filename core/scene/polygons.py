@@ -1,0 +1,284 @@
+"""A class raster as polygons, simplified without gaps between neighbours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import rasterio
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from rasterio._err import CPLE_BaseError
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+from rasterio.features import rasterize, shapes, sieve
+from rasterio.io import DatasetReader
+from rasterio.warp import transform as transform_points
+
+from ..classes import MapClass
+from ..errors import InputError, ResourceError
+from ..progress import Progress
+from .aside import Together, written_aside
+from .grid import Grid, Shape, Window
+from .sink import NO_CLASS
+from .source import raster_environment
+
+Polygons = NDArray[Any]
+Doubles = NDArray[np.float64]
+
+_STRIP_PIXELS = 2**22
+_CHUNK = 20_000
+
+
+def write_polygons(
+    class_raster: str | Path,
+    confidence_raster: str | Path | None,
+    path: str | Path,
+    classes: Sequence[MapClass],
+    *,
+    progress: Progress,
+    tolerance: float = 1.0,
+    minimum_area: float = 0.0,
+    together: Together | None = None,
+) -> int:
+    """Write the areas of a class raster as polygons to `path`, and return how many there are.
+
+    Attributes: class_value, class_name, area_m2 and, with `confidence_raster` (on the same grid),
+    the mean confidence. `tolerance` is in pixels, about the side of the smallest corner that is
+    kept; 0 keeps the pixels' outlines. Parts below `minimum_area` (m²) go to their largest
+    neighbour. The format follows the extension; GeoPackage where there is none.
+
+    Raises:
+        InputError: the format is unknown, or the folder is not writable.
+        ResourceError: the disk is full.
+    """
+    path = Path(path)
+    if not path.suffix:
+        path = path.with_suffix(".gpkg")
+    driver = _driver(path)
+    with raster_environment(), rasterio.open(class_raster) as data:
+        grid = Grid(
+            data.crs.to_wkt() if data.crs else "",
+            data.transform,
+            Shape(data.height, data.width),
+        )
+        values, outlines = _outlines(data, _sieve_size(grid, minimum_area), progress)
+    confidence = None
+    if confidence_raster is not None:
+        confidence = _mean_within(outlines, confidence_raster, grid, progress)
+    placed = _on_the_map(simplified(outlines, grid.shape, tolerance), grid.transform)
+    fields = _fields(values, areas_in_square_metres(placed, grid), confidence, classes)
+    with written_aside(path, together) as aside:
+        _write(aside, path.stem, driver, placed, fields, grid)
+    return len(placed)
+
+
+def _driver(path: Path) -> str:
+    try:
+        driver: str = pyogrio.detect_write_driver(str(path))
+    except ValueError as error:
+        raise InputError(
+            f"No vector format is known for {path.name}; use the extension .gpkg, .geojson, .fgb "
+            "or .shp."
+        ) from error
+    return driver
+
+
+def _sieve_size(grid: Grid, minimum_area: float) -> int:
+    """The smallest number of pixels that make up `minimum_area`; 0 for no limit."""
+    return int(np.ceil(minimum_area / grid.gsd**2 - 1e-9)) if minimum_area > 0 else 0
+
+
+def _outlines(
+    data: DatasetReader, smallest: int, progress: Progress
+) -> tuple[NDArray[np.int32], Polygons]:
+    """Class values, and polygons along pixel edges in (column, row)."""
+    source: Any = rasterio.band(data, 1)
+    mask: Any = None
+    if smallest > 1:
+        array = data.read(1)
+        mask = array != NO_CLASS
+        source = sieve(array, smallest, connectivity=4, mask=mask)
+    values: list[int] = []
+    polygons: list[Any] = []
+    for outline, value in shapes(source, mask=mask, connectivity=4, transform=Affine.identity()):
+        if value != NO_CLASS:
+            shell, *holes = outline["coordinates"]
+            polygons.append(shapely.Polygon(shell, holes))
+            values.append(int(value))
+        if len(values) % 1000 == 0:
+            progress.checkpoint()
+    return np.array(values, dtype=np.int32), np.array(polygons, dtype=object)
+
+
+def simplified(outlines: Polygons, shape: Shape, tolerance: float) -> Polygons:
+    """Polygons along pixel edges, simplified so that neighbours keep sharing their borders.
+
+    Coordinates are (column, row); `tolerance` is in pixels.
+    """
+    if tolerance <= 0 or not len(outlines):
+        return outlines
+    result: Polygons = shapely.coverage_simplify(noded(outlines, shape), tolerance)
+    return result
+
+
+def noded(outlines: Polygons, shape: Shape) -> Polygons:
+    """The same polygons, with a vertex wherever a neighbour has one.
+
+    GDAL leaves out vertices along straight edges, also where two neighbours meet at the edge; a
+    coverage needs them there.
+    """
+    corners = np.zeros((shape.rows + 1, shape.columns + 1), dtype=bool)
+    for start in range(0, len(outlines), _CHUNK):
+        points = np.rint(shapely.get_coordinates(outlines[start : start + _CHUNK])).astype(int)
+        corners[points[:, 1], points[:, 0]] = True
+    chunks = [
+        _with_corners(outlines[start : start + _CHUNK], corners)
+        for start in range(0, len(outlines), _CHUNK)
+    ]
+    return np.concatenate(chunks)
+
+
+def _with_corners(outlines: Polygons, corners: NDArray[np.bool_]) -> Polygons:
+    kind, points, offsets = shapely.to_ragged_array(outlines)
+    rings = offsets[0]
+    lattice = np.rint(points).astype(np.int64)
+    # From each vertex to the next in steps of one pixel; the last vertex of a ring only itself.
+    step = np.zeros_like(lattice)
+    step[:-1] = np.diff(lattice, axis=0)
+    step[rings[1:] - 1] = 0
+    count = np.maximum(np.abs(step).max(axis=1), 1)
+    owner = np.repeat(np.arange(len(lattice)), count)
+    first = np.concatenate([[0], np.cumsum(count)])
+    along = np.arange(len(owner)) - first[:-1][owner]
+    dense = lattice[owner] + np.sign(step)[owner] * along[:, None]
+    kept = (along == 0) | corners[dense[:, 1], dense[:, 0]]
+    before = np.concatenate([[0], np.cumsum(kept)])
+    ring_starts = before[first[rings]]
+    result: Polygons = shapely.from_ragged_array(
+        kind, dense[kept].astype(np.float64), (ring_starts, *offsets[1:])
+    )
+    return result
+
+
+def _mean_within(outlines: Polygons, raster: str | Path, grid: Grid, progress: Progress) -> Doubles:
+    """The mean of the raster's valid pixels in each polygon, NaN where there are none."""
+    total = np.zeros(len(outlines) + 1)
+    count = np.zeros(len(outlines) + 1)
+    tree = shapely.STRtree(outlines)
+    with raster_environment(), rasterio.open(raster) as data:
+        if (data.height, data.width) != (grid.shape.rows, grid.shape.columns):
+            raise InputError("The confidence raster is on another grid than the class raster.")
+        for strip in grid.strips(max(1, _STRIP_PIXELS // max(grid.shape.columns, 1))):
+            place = rasterio.windows.Window(strip.column, strip.row, strip.columns, strip.rows)
+            values = data.read(1, window=place).astype(np.float64)
+            owner = _owners(outlines, tree, strip)
+            valid = np.isfinite(values)
+            total += np.bincount(owner[valid], values[valid], minlength=len(total))
+            count += np.bincount(owner[valid], minlength=len(count))
+            progress.checkpoint()
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)[1:]
+
+
+def _owners(outlines: Polygons, tree: shapely.STRtree, strip: Window) -> NDArray[np.int32]:
+    """Which polygon (from 1; 0 for none) each pixel of the strip belongs to."""
+    box = shapely.box(strip.column, strip.row, strip.end_column, strip.end_row)
+    near = np.sort(tree.query(box))
+    if not len(near):
+        return np.zeros((strip.rows, strip.columns), dtype=np.int32)
+    burnt: NDArray[np.int32] = rasterize(
+        zip(outlines[near], (near + 1).tolist(), strict=True),
+        (strip.rows, strip.columns),
+        transform=Affine.translation(strip.column, strip.row),
+        dtype="int32",
+    )
+    return burnt
+
+
+def _on_the_map(polygons: Polygons, transform: Affine) -> Polygons:
+    a, b, c, d, e, f = tuple(transform)[:6]
+    matrix, shift = np.array([[a, d], [b, e]]), np.array([c, f])
+    if not len(polygons):
+        return polygons
+    placed: Polygons = shapely.transform(polygons, lambda points: points @ matrix + shift)
+    return placed
+
+
+def areas_in_square_metres(polygons: Polygons, grid: Grid) -> Doubles:
+    """Areas on the ground, NaN where there is no coordinate system.
+
+    Where the map's own scale is off by more than 1 % (degrees, Web Mercator), measured in an
+    equal-area projection around the middle of the grid.
+    """
+    projection = grid.projection
+    if projection is None:
+        return np.full(len(polygons), np.nan)
+    if not projection.is_geographic:
+        metres = projection.units_factor[1]
+        nominal = np.sqrt(abs(grid.transform.determinant)) * metres
+        if abs(grid.gsd / nominal - 1) < 1e-9:
+            return np.asarray(shapely.area(polygons) * metres**2, dtype=np.float64)
+    equal_area = _equal_area(grid)
+
+    def project(points: Doubles) -> Doubles:
+        xs, ys = transform_points(
+            projection, equal_area, points[:, 0].tolist(), points[:, 1].tolist()
+        )
+        return np.stack([xs, ys], axis=1)
+
+    try:
+        return np.asarray(shapely.area(shapely.transform(polygons, project)), dtype=np.float64)
+    except (RasterioError, CPLE_BaseError):
+        return np.full(len(polygons), np.nan)  # another planet: there is no measure at hand
+
+
+def _equal_area(grid: Grid) -> CRS:
+    west, south, east, north = grid.bounds_in("EPSG:4326")
+    middle = {"lon_0": (west + east) / 2, "lat_0": (south + north) / 2}
+    return CRS.from_dict({"proj": "laea", "datum": "WGS84", "units": "m", **middle})
+
+
+def _fields(
+    values: NDArray[np.int32],
+    areas: Doubles,
+    confidence: Doubles | None,
+    classes: Sequence[MapClass],
+) -> dict[str, NDArray[Any]]:
+    names = {one.value: one.name for one in classes}
+    spoken = [names.get(value, f"class {value}") for value in values.tolist()]
+    fields: dict[str, NDArray[Any]] = {
+        "class_value": values,
+        "class_name": np.array(spoken, dtype=object),
+        "area_m2": np.round(areas, 3),
+    }
+    if confidence is not None:
+        fields["confidence"] = np.round(confidence, 4)
+    return fields
+
+
+def _write(
+    aside: Path,
+    layer: str,
+    driver: str,
+    polygons: Polygons,
+    fields: dict[str, NDArray[Any]],
+    grid: Grid,
+) -> None:
+    # A shapefile is its layer, and takes the name of its file.
+    named = {} if driver == "ESRI Shapefile" else {"layer": layer}
+    try:
+        pyogrio.raw.write(
+            aside,
+            geometry=np.array(shapely.to_wkb(polygons), dtype=object),
+            field_data=list(fields.values()),
+            fields=list(fields),
+            geometry_type="Polygon",
+            crs=grid.crs or None,
+            driver=driver,
+            **named,
+        )
+    except (DataSourceError, DataLayerError) as error:
+        raise ResourceError(f"The polygons could not be written: {error}.") from error
