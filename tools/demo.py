@@ -34,7 +34,7 @@ def main() -> int:
         map_a_scene(environment)
         subprocess.run([str(WORKER), str(ROOT / "tools" / "demo_picture.py"), str(OUT)], check=True)
     except subprocess.CalledProcessError as error:
-        print(f"\nThe demo stopped: {shlex.join(error.cmd)} ended with {error.returncode}.")
+        print(f"\nThe demo stopped at {Path(error.cmd[0]).name}; what went wrong is said above.")
         return 1
     print(f"\nDone in {time.monotonic() - started:.0f} s. Open these in QGIS:")
     for name in ("ms.tif", "pan.tif", "labels.gpkg", "classes.tif", "polygons.gpkg"):
