@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .plugin.main import TerraweavePlugin
 
 
-def classFactory(iface: "QgisInterface | None") -> "TerraweavePlugin":  # noqa: N802
+def classFactory(iface: "QgisInterface | None") -> "TerraweavePlugin":
     """The plugin object that QGIS asks for; `iface` is None in `qgis_process`."""
     from .plugin.main import TerraweavePlugin
 

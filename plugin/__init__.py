@@ -1,0 +1,1 @@
+"""The QGIS side: provider, algorithms, job client, environment, styling."""

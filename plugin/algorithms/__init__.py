@@ -1,0 +1,21 @@
+"""The algorithms of the provider, written out; those of the families are made from the registry."""
+
+from qgis.core import QgsProcessingAlgorithm
+
+from ...core.families import FAMILIES
+from .importcheckpoint import ImportCheckpointAlgorithm
+from .inspectmodel import InspectModelAlgorithm
+from .predict import PredictAlgorithm
+from .samplescene import SampleSceneAlgorithm
+from .train import TrainAlgorithm
+
+
+def all_algorithms() -> list[QgsProcessingAlgorithm]:
+    """A fresh copy of every algorithm."""
+    return [
+        *(TrainAlgorithm(family) for family in FAMILIES.values()),
+        *(PredictAlgorithm(family) for family in FAMILIES.values()),
+        InspectModelAlgorithm(),
+        ImportCheckpointAlgorithm(),
+        SampleSceneAlgorithm(),
+    ]

@@ -1,0 +1,201 @@
+"""What all of Terraweave's algorithms share: their names, their refusals, their worker."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsExpressionContext,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingUtils,
+)
+from qgis.PyQt.QtGui import QIcon
+
+from ...core.errors import Cancelled, InputError, TerraweaveError
+from ...core.job import Job
+from ..checks import destination_path
+from ..interpreter import InterpreterError, find_interpreter
+from ..job import JobCancelled, JobResult, run_job
+
+_ICON = Path(__file__).resolve().parents[2] / "resources" / "icons" / "terraweave.svg"
+Parameters = dict[str, Any]
+# How much of the progress bar the files that the host writes for the worker may take.
+_PREPARING_SHARE = 0.05
+
+
+class TerraweaveAlgorithm(QgsProcessingAlgorithm):
+    """A tool of Terraweave.
+
+    A subclass says what it is called, adds its parameters, and has `check` (what can be seen to
+    be wrong, raising InputError), `prepared` (in the main thread: what it needs of the layers)
+    and `run_prepared` (in Processing's thread: the work).
+    """
+
+    KEY = ""
+    TITLE = ""
+    GROUP = ("model", "Models")
+    SUMMARY = ""
+    NEEDS_WORKER = True
+
+    def name(self) -> str:
+        """The id, for ever."""
+        return self.KEY
+
+    def displayName(self) -> str:
+        """The name in the toolbox."""
+        return self.TITLE
+
+    def groupId(self) -> str:
+        """The group's id."""
+        return self.GROUP[0]
+
+    def group(self) -> str:
+        """The group in the toolbox."""
+        return self.GROUP[1]
+
+    def icon(self) -> QIcon:
+        """The icon in the toolbox."""
+        return QIcon(str(_ICON))
+
+    def svgIconPath(self) -> str:
+        """The icon where QGIS wants a path."""
+        return str(_ICON)
+
+    def shortDescription(self) -> str:
+        """One sentence for the tooltip."""
+        return self.SUMMARY
+
+    def shortHelpString(self) -> str:
+        """The help beside the form."""
+        return f"<p>{self.SUMMARY}</p>"
+
+    def createInstance(self) -> "TerraweaveAlgorithm":
+        """A fresh copy, as QGIS asks for before each run."""
+        return type(self)()
+
+    def canExecute(self) -> tuple[bool, str]:
+        """Whether there is a worker; if not, the sentence that says what to do."""
+        if not self.NEEDS_WORKER:
+            return True, ""
+        try:
+            find_interpreter()
+        except InterpreterError as error:
+            return False, str(error)
+        return True, ""
+
+    def checkParameterValues(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        """Whether the values can work, as far as can be seen without starting the worker."""
+        fits, reason = super().checkParameterValues(parameters, context)
+        if not fits:
+            return False, reason
+        try:
+            self._check_all(parameters, context)
+        except InputError as error:
+            return False, str(error)
+        return True, ""
+
+    def prepareAlgorithm(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> bool:
+        """Take what is needed of the layers, in the main thread.
+
+        Not every caller checks first, so the checks are made here once more.
+        """
+        try:
+            self._check_all(parameters, context)
+            self.prepared(parameters, context)
+        except InputError as error:
+            raise QgsProcessingException(str(error)) from error
+        return True
+
+    def processAlgorithm(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        """Do the work, in Processing's thread; every failure is an exception with a sentence."""
+        try:
+            return self.run_prepared(parameters, context, feedback)
+        except Cancelled as error:
+            raise JobCancelled(str(error)) from error
+        except TerraweaveError as error:
+            raise QgsProcessingException(str(error)) from error
+
+    def _check_all(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        if self.NEEDS_WORKER:
+            find_interpreter()
+        self.check(parameters, context)
+
+    def check(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        """Raise InputError for whatever can be seen to be wrong."""
+
+    def prepared(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        """Keep on `self` what the run needs of the layers; called in the main thread."""
+
+    def run_prepared(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        """Do the work and return the outputs."""
+        raise NotImplementedError
+
+    def given(self, parameters: Parameters, name: str, expressions: QgsExpressionContext) -> str:
+        """The file that the output `name` is to be written to, where the user named one."""
+        return destination_path(parameters.get(name), expressions)
+
+
+@contextmanager
+def exchange_folder(context: QgsProcessingContext) -> Iterator[Path]:
+    """A folder for the files that go between host and worker; removed at the end."""
+    parent = context.temporaryFolder() or QgsProcessingUtils.tempFolder()
+    folder = Path(tempfile.mkdtemp(prefix="terraweave_", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_with_files(
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback,
+    make_job: Callable[[Path], Job],
+) -> JobResult:
+    """Run the job that `make_job` makes once its files are in the folder it is given."""
+    with exchange_folder(context) as folder:
+        return run_job(make_job(folder), feedback)
+
+
+def numbers_only(values: Mapping[str, object], names: tuple[str, ...]) -> dict[str, float]:
+    """The numbers among `values` under `names`; an undefined score is left out, never 0."""
+    found = ((name, values.get(name)) for name in names)
+    return {name: float(value) for name, value in found if isinstance(value, int | float)}
+
+
+def make_folders(paths: Mapping[str, str]) -> None:
+    """Make the folders of output files that do not exist yet.
+
+    Raises:
+        InputError: a folder cannot be made.
+    """
+    for path in filter(None, paths.values()):
+        folder = Path(path).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"The folder “{folder}” cannot be made: {error.strerror}. Choose another one."
+            ) from error

@@ -1,0 +1,269 @@
+"""Trains a model of one family: `traindas2f` and its siblings."""
+
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    Qgis,
+    QgsMapLayer,
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameters,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+
+from ...core.errors import InputError
+from ...core.family import Family
+from ...core.job import Features, Job, Source
+from ..checks import check_images, check_labels, check_model, check_output
+from ..sources import PreparedFeatures, PreparedRaster
+from .base import Parameters, TerraweaveAlgorithm, make_folders, numbers_only, run_with_files
+from .forms import family_help, parameter_of, setting_values, with_help
+
+SCORES = (
+    ("OA", "Overall accuracy"),
+    ("AA", "Average accuracy"),
+    ("KAPPA", "Kappa"),
+    ("MACRO_F1", "Macro-F1"),
+)
+_LABEL_TYPES = [
+    QgsProcessing.SourceType.TypeVectorPolygon,
+    QgsProcessing.SourceType.TypeVectorPoint,
+    QgsProcessing.SourceType.TypeRaster,
+]
+
+
+class TrainAlgorithm(TerraweaveAlgorithm):
+    """Trains a model of `family` on the user's images and labels."""
+
+    GROUP = ("train", "Train")
+
+    def __init__(self, family: Family) -> None:
+        """The algorithm `train` + the family's key."""
+        super().__init__()
+        self.family = family
+        self.KEY = f"train{family.key}"
+        self.TITLE = f"Train: {family.title}"
+        self.SUMMARY = f"{family.purpose}: trains a model on images and labels."
+
+    def createInstance(self) -> "TrainAlgorithm":
+        """A fresh copy."""
+        return TrainAlgorithm(self.family)
+
+    def shortHelpString(self) -> str:
+        """The help beside the form."""
+        return family_help(self.family, self.family.help, self.family.train_settings)
+
+    def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
+        """Add parameters and outputs."""
+        for role in self.family.roles:
+            layers = QgsProcessingParameterMultipleLayers(
+                role.key, role.title, QgsProcessing.SourceType.TypeRaster
+            )
+            several = "Several layers are several scenes, in the same order for every image."
+            self.addParameter(with_help(layers, f"{role.help} {several}"))
+        self._add_labels()
+        for setting in self.family.train_settings:
+            self.addParameter(parameter_of(setting))
+        self._add_outputs()
+
+    def _add_labels(self) -> None:
+        labels = QgsProcessingParameterMapLayer("LABELS", "Labels", types=_LABEL_TYPES)
+        self.addParameter(with_help(labels, self.family.labels))
+        selected = QgsProcessingParameterBoolean(
+            "LABELS_SELECTED_ONLY", "Selected labels only", defaultValue=False
+        )
+        self.addParameter(
+            with_help(selected, "Learn from the selected features alone.", advanced=True)
+        )
+        field = QgsProcessingParameterField(
+            "CLASS_FIELD", "Class field", parentLayerParameterName="LABELS", optional=True
+        )
+        self.addParameter(with_help(field, "The field with the class; a class raster needs none."))
+        area = QgsProcessingParameterFeatureSource(
+            "AREA", "Surveyed area", [QgsProcessing.SourceType.TypeVectorPolygon], optional=True
+        )
+        self.addParameter(
+            with_help(
+                area,
+                "What was surveyed. Pixels outside it are unlabelled, never background.",
+                advanced=True,
+            )
+        )
+        start = QgsProcessingParameterFile(
+            "START_MODEL",
+            "Start from model",
+            behavior=Qgis.ProcessingFileParameterBehavior.File,
+            fileFilter="Terraweave model (*.safetensors)",
+            optional=True,
+        )
+        self.addParameter(
+            with_help(start, "Go on from this model instead of from chance.", advanced=True)
+        )
+
+    def _add_outputs(self) -> None:
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "MODEL", "Model", "Terraweave model (*.safetensors)"
+            )
+        )
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "REPORT", "Training report", "Web page (*.html)", optional=True
+            )
+        )
+        for name, title in SCORES:
+            self.addOutput(QgsProcessingOutputNumber(name, title))
+
+    def preprocessParameters(self, parameters: Parameters) -> Parameters:
+        """Take “selected features only” also in the form that other tools use for it."""
+        value = parameters.get("LABELS")
+        if not isinstance(value, QgsProcessingFeatureSourceDefinition):
+            return parameters
+        return {
+            **parameters,
+            "LABELS": value.source,
+            "LABELS_SELECTED_ONLY": value.selectedFeaturesOnly
+            or parameters.get("LABELS_SELECTED_ONLY", False),
+        }
+
+    def checkParameterValues(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        """Whether the values can work, as far as can be seen without starting the worker."""
+        return super().checkParameterValues(self.preprocessParameters(parameters), context)
+
+    def check(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        """Refuse images, labels, models and outputs that cannot work."""
+        images = self._images(parameters, context)
+        transforms = context.transformContext()
+        check_images(self.family, images, transforms)
+        labels = self._labels(parameters, context)
+        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
+        scenes = images[self.family.reference_role.key]
+        check_labels(self.family, labels, field, scenes, transforms)
+        self._check_selection(labels, parameters, context)
+        start = self.parameterAsString(parameters, "START_MODEL", context)
+        if start:
+            check_model(start, self.family, tool="train")
+        setting_values(self, self.family.train_settings, parameters, context)
+        inputs = [*(layer for some in images.values() for layer in some), labels]
+        for name in ("MODEL", "REPORT"):
+            path = self.given(parameters, name, context.expressionContext())
+            check_output(path, name, [*inputs, start] if name == "REPORT" else inputs)
+
+    def _check_selection(
+        self, labels: QgsMapLayer, parameters: Parameters, context: QgsProcessingContext
+    ) -> None:
+        if not self.parameterAsBoolean(parameters, "LABELS_SELECTED_ONLY", context):
+            return
+        if isinstance(labels, QgsVectorLayer) and not labels.selectedFeatureCount():
+            raise InputError(
+                f"No features of “{labels.name()}” are selected; select some, or switch off "
+                "“Selected labels only” (LABELS_SELECTED_ONLY)."
+            )
+
+    def prepared(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        """Keep images, labels and area in a form that another thread may use."""
+        parameters = self.preprocessParameters(parameters)
+        self._inputs = {
+            role: [PreparedRaster.of(layer, context) for layer in layers]
+            for role, layers in self._images(parameters, context).items()
+        }
+        self._prepared_labels = self._prepare_labels(parameters, context)
+        area = self.parameterAsSource(parameters, "AREA", context)
+        self._area = PreparedFeatures.of_vector(area) if area is not None else None
+        self._settings = setting_values(self, self.family.train_settings, parameters, context)
+        self._start = self.parameterAsString(parameters, "START_MODEL", context)
+
+    def run_prepared(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        """Train, and return the files and the scores on held-out blocks."""
+        outputs = {
+            name: self.parameterAsFileOutput(parameters, name, context)
+            for name in ("MODEL", "REPORT")
+        }
+        make_folders(outputs)
+
+        def job(folder: Path) -> Job:
+            return Job(
+                "train",
+                self.family.key,
+                inputs=_written(self._inputs, folder, feedback),
+                labels=self._prepared_labels.written(folder, "labels", feedback),
+                area=self._written_area(folder, feedback),
+                model=self._start,
+                settings=self._settings,
+                outputs={name: path for name, path in outputs.items() if path},
+            )
+
+        result = run_with_files(context, feedback, job)
+        written = {name: path for name, path in outputs.items() if path}
+        return {**written, **numbers_only(result.values, tuple(name for name, _ in SCORES))}
+
+    def _written_area(self, folder: Path, feedback: QgsProcessingFeedback) -> Features | None:
+        return self._area.written(folder, "area", feedback) if self._area else None
+
+    def _images(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> dict[str, list[QgsRasterLayer]]:
+        """The raster layers of each role."""
+        images = {}
+        for role in self.family.roles:
+            layers = self.parameterAsLayerList(parameters, role.key, context)
+            images[role.key] = [one for one in layers if isinstance(one, QgsRasterLayer)]
+            if not images[role.key]:
+                raise InputError(f"{role.title} ({role.key}) is missing; choose a raster layer.")
+        return images
+
+    def _labels(self, parameters: Parameters, context: QgsProcessingContext) -> QgsMapLayer:
+        parameters = self.preprocessParameters(parameters)
+        layer = self.parameterAsLayer(parameters, "LABELS", context)
+        if not isinstance(layer, QgsVectorLayer | QgsRasterLayer):
+            raise InputError(
+                "Labels (LABELS) are missing; choose polygons, points or a class raster."
+            )
+        return layer
+
+    def _prepare_labels(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> PreparedFeatures:
+        layer = self._labels(parameters, context)
+        if isinstance(layer, QgsRasterLayer):
+            return PreparedFeatures.of_raster(layer, context)
+        selected = self.parameterAsBoolean(parameters, "LABELS_SELECTED_ONLY", context)
+        source = QgsProcessingParameters.parameterAsSource(
+            self.parameterDefinition("LABELS"),
+            {"LABELS": QgsProcessingFeatureSourceDefinition(layer.id(), selected)},
+            context,
+        )
+        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
+        return PreparedFeatures.of_vector(source, field, layer)
+
+
+def _written(
+    prepared: dict[str, list[PreparedRaster]], folder: Path, feedback: QgsProcessingFeedback
+) -> dict[str, tuple[Source, ...]]:
+    """The images as files, copied where the worker could not read them."""
+    return {
+        role: tuple(
+            one.written(folder, f"{role.lower()}_{number}", feedback)
+            for number, one in enumerate(rasters, start=1)
+        )
+        for role, rasters in prepared.items()
+    }

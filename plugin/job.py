@@ -1,0 +1,214 @@
+"""The one job client: runs a job in a worker process and feeds Processing's feedback."""
+
+import json
+import queue
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from qgis.core import QgsProcessingException, QgsProcessingFeedback
+
+from ..core.job import Job
+from .interpreter import InterpreterError, find_interpreter
+from .process import Event, WorkerProcess, worker_command
+
+POLL_SECONDS = 0.1
+# A cancelled worker stops at its next checkpoint; after this it is ended.
+GRACE_SECONDS = 5.0
+# How often the time left is put into the log while a stage goes on.
+TELL_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a worker reported at the end: the files it wrote and the values it found."""
+
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+class JobCancelled(QgsProcessingException):
+    """The user asked for the end of the run, and the worker is gone."""
+
+
+def run_job(
+    job: Job,
+    feedback: QgsProcessingFeedback,
+    *,
+    command: Sequence[str] | None = None,
+    grace: float = GRACE_SECONDS,
+) -> JobResult:
+    """Run `job` in a worker process of its own and wait for it, reporting to `feedback`.
+
+    `command` replaces the worker's command line. Meant for Processing's thread: it blocks, and
+    looks every `POLL_SECONDS` whether the user has cancelled.
+
+    Raises:
+        QgsProcessingException: the worker is missing, refused, failed, died or was cancelled;
+            the message is a sentence for the user.
+    """
+    worker = _start(command)
+    try:
+        worker.send(json.dumps(job.to_json()))
+        return _conversation(worker, feedback, grace)
+    finally:
+        worker.end(grace)
+
+
+def _start(command: Sequence[str] | None) -> WorkerProcess:
+    try:
+        command = command or worker_command(find_interpreter().path)
+        return WorkerProcess(command)
+    except InterpreterError as error:
+        raise QgsProcessingException(str(error)) from error
+    except OSError as error:
+        raise QgsProcessingException(
+            f"The worker could not be started: {error}. Check the worker's Python, or make the "
+            "worker environment anew."
+        ) from error
+
+
+def _conversation(
+    worker: WorkerProcess, feedback: QgsProcessingFeedback, grace: float
+) -> JobResult:
+    show = Display(feedback)
+    deadline = None
+    while True:
+        if deadline is None and feedback.isCanceled():
+            worker.send("cancel")
+            deadline = time.monotonic() + grace
+        if deadline is not None and time.monotonic() > deadline:
+            raise JobCancelled("The run was cancelled; the worker did not answer and was ended.")
+        with suppress(queue.Empty):
+            event = worker.next_event(POLL_SECONDS)
+            if event is None:
+                raise _death(worker, cancelled=deadline is not None)
+            if event["event"] == "result":
+                return _result(event)
+            if event["event"] == "error":
+                raise _failure(event)
+            show(event)
+
+
+def _result(event: Event) -> JobResult:
+    outputs, values = event.get("outputs"), event.get("values")
+    if not isinstance(outputs, dict) or not isinstance(values, dict):
+        raise QgsProcessingException(_FOREIGN)
+    return JobResult(outputs, values)
+
+
+def _failure(event: Event) -> QgsProcessingException:
+    text = str(event.get("text", "")) or "The worker failed and did not say why."
+    if event.get("kind") == "Cancelled":
+        return JobCancelled(text)
+    return QgsProcessingException(text)
+
+
+def _death(worker: WorkerProcess, *, cancelled: bool) -> QgsProcessingException:
+    """The error for a worker whose output ended without a result."""
+    status = worker.end(1.0)
+    if cancelled:
+        return JobCancelled("The run was cancelled.")
+    tail = worker.error_tail()
+    sentence = _death_sentence(status, tail)
+    return QgsProcessingException(f"{sentence}\n{tail}" if tail else sentence)
+
+
+def _death_sentence(status: int, tail: str) -> str:
+    if "No module named" in tail:
+        return (
+            "The worker environment is incomplete or was made for another version of Terraweave; "
+            "make it anew. Its last words were:"
+        )
+    if status < 0:
+        name = _signal_name(-status)
+        reason = ", perhaps for lack of memory" if name == "SIGKILL" else ""
+        return (
+            f"The worker was killed by {name}{reason}; nothing of the result was kept. Close other "
+            "programs, choose a smaller batch or extent, and run again."
+        )
+    return (
+        f"The worker ended unexpectedly with exit status {status}; nothing of the result was "
+        "kept. Please report this with the text below."
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+_FOREIGN = (
+    "The worker answers in a form that this version of Terraweave does not know; make the worker "
+    "environment anew."
+)
+
+
+class Display:
+    """Shows a worker's events through Processing's feedback, a line where a person wants one."""
+
+    def __init__(
+        self, feedback: QgsProcessingFeedback, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` gives seconds; it decides how often the time left is repeated."""
+        self._feedback = feedback
+        self._clock = clock
+        self._stage = ""
+        self._told = clock()
+        self._shows = {"progress": self._progress, "log": self._log, "epoch": self._epoch}
+
+    def __call__(self, event: Event) -> None:
+        """Show one event; an unknown one goes to the debug log."""
+        self._shows.get(str(event["event"]), self._unknown)(event)
+
+    def _progress(self, event: Event) -> None:
+        fraction = event.get("fraction")
+        if isinstance(fraction, int | float):
+            self._feedback.setProgress(100.0 * fraction)
+        stage, left = str(event.get("stage", "")), event.get("seconds_left")
+        news = stage != self._stage
+        # QGIS repeats every progress text in the log, so that ten a second would bury the rest.
+        repeat = isinstance(left, int | float) and self._clock() - self._told >= TELL_SECONDS
+        if news or repeat:
+            self._stage, self._told = stage, self._clock()
+            self._feedback.setProgressText(_with_time(stage, left))
+
+    def _log(self, event: Event) -> None:
+        text = str(event.get("text", ""))
+        if event.get("level") == "warning":
+            self._feedback.pushWarning(text)
+        else:
+            self._feedback.pushInfo(text)
+
+    def _epoch(self, event: Event) -> None:
+        numbers = (
+            f"{key.replace('_', ' ')} {_short(value)}"
+            for key, value in event.items()
+            if key not in {"event", "epoch"} and isinstance(value, int | float)
+        )
+        number = f"Epoch {event['epoch']}: " if "epoch" in event else "Epoch: "
+        self._feedback.pushInfo(number + ", ".join(numbers))
+
+    def _unknown(self, event: Event) -> None:
+        self._feedback.pushDebugInfo(f"Worker: {event}")
+
+
+def _with_time(stage: str, left: object) -> str:
+    return f"{stage}: {time_left(left)} left" if isinstance(left, int | float) else stage
+
+
+def time_left(seconds: float) -> str:
+    """A duration in the words of a person: “about 3 minutes”."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} seconds" if seconds >= 1.5 else "a second"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {round(seconds / 3600)} hours"
+
+
+def _short(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"

@@ -1,0 +1,130 @@
+"""Names and styles of results when QGIS loads them: classes in their own names and colours."""
+
+from collections.abc import Callable, Sequence
+
+from qgis.core import (
+    Qgis,
+    QgsCategorizedSymbolRenderer,
+    QgsColorRampShader,
+    QgsFillSymbol,
+    QgsMapLayer,
+    QgsPalettedRasterRenderer,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsRendererCategory,
+    QgsSingleBandPseudoColorRenderer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QColor
+
+from ..core.classes import MapClass
+
+Style = Callable[[QgsMapLayer], None]
+
+# Light where the model hesitates, dark where it is sure; even in lightness, safe for all eyes.
+_RAMP = ("#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154")
+# The fields that polygons may carry the class in: its number first, then its name.
+_VALUE_FIELDS = ("class_value", "value", "class_id")
+_NAME_FIELDS = ("class", "class_name", "name")
+
+# QGIS keeps only a bare pointer to a post-processor; Python has to keep the object.
+_alive: dict[str, "LayerStyler"] = {}
+
+
+class LayerStyler(QgsProcessingLayerPostProcessorInterface):
+    """Styles one result layer, in the main thread, once it is loaded."""
+
+    def __init__(self, path: str, style: Style) -> None:
+        """`path` is the result's file."""
+        super().__init__()
+        self._path = path
+        self._style = style
+
+    def postProcessLayer(
+        self,
+        layer: QgsMapLayer,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> None:
+        """Called by QGIS for the loaded layer."""
+        self._style(layer)
+        layer.triggerRepaint()
+
+
+def announce_layer(context: QgsProcessingContext, path: str, name: str, style: Style) -> None:
+    """Have the result `path` called `name` and drawn in `style`, if it is to be loaded."""
+    if not context.willLoadLayerOnCompletion(path):
+        return
+    details = context.layerToLoadOnCompletionDetails(path)
+    details.name = name
+    _alive[path] = LayerStyler(path, style)
+    details.setPostProcessor(_alive[path])
+
+
+def class_raster_style(classes: Sequence[MapClass]) -> Style:
+    """A palette with the names and colours of `classes`."""
+
+    def apply(layer: QgsMapLayer) -> None:
+        if isinstance(layer, QgsRasterLayer):
+            entries = [
+                QgsPalettedRasterRenderer.Class(one.value, QColor(one.color), one.name)
+                for one in classes
+            ]
+            layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, entries))
+
+    return apply
+
+
+def confidence_style() -> Style:
+    """A ramp from 0 (a guess) to 1 (sure)."""
+
+    def apply(layer: QgsMapLayer) -> None:
+        if not isinstance(layer, QgsRasterLayer):
+            return
+        ramp = QgsColorRampShader(0.0, 1.0)
+        ramp.setColorRampType(Qgis.ShaderInterpolationMethod.Linear)
+        last = len(_RAMP) - 1
+        ramp.setColorRampItemList(
+            [
+                QgsColorRampShader.ColorRampItem(number / last, QColor(color), f"{number / last:g}")
+                for number, color in enumerate(_RAMP)
+            ]
+        )
+        shader = QgsRasterShader(0.0, 1.0)
+        shader.setRasterShaderFunction(ramp)
+        renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
+        renderer.setClassificationMin(0.0)
+        renderer.setClassificationMax(1.0)
+        layer.setRenderer(renderer)
+
+    return apply
+
+
+def polygon_style(classes: Sequence[MapClass]) -> Style:
+    """Polygons in the colours of their classes."""
+
+    def apply(layer: QgsMapLayer) -> None:
+        if not isinstance(layer, QgsVectorLayer):
+            return
+        names = {name.lower(): name for name in layer.fields().names()}
+        by_value = next((names[one] for one in _VALUE_FIELDS if one in names), "")
+        by_name = next((names[one] for one in _NAME_FIELDS if one in names), "")
+        if not by_value and not by_name:
+            return
+        categories = [
+            QgsRendererCategory(one.value if by_value else one.name, _fill(one), one.name)
+            for one in classes
+        ]
+        layer.setRenderer(QgsCategorizedSymbolRenderer(by_value or by_name, categories))
+
+    return apply
+
+
+def _fill(one: MapClass) -> QgsFillSymbol:
+    outline = QColor(one.color).darker(140).name()
+    return QgsFillSymbol.createSimple(
+        {"color": one.color, "outline_color": outline, "outline_width": "0.2"}
+    )

@@ -1,0 +1,1 @@
+"""The dock panel: it knows core's facts, no algorithm internals and no torch."""
