@@ -223,7 +223,8 @@ def _cut(
             f"{len(kept)} of {len(data.pixels)} labelled pixels are used, to spare memory; rare "
             "classes keep all of theirs."
         )
-    patches = cut_patches(data.scenes, kept, window, data.ratio, progress)
+    with progress.stage("Reading images", 0.7):
+        patches = cut_patches(data.scenes, kept, window, data.ratio, progress)
     known = patches.known()
     if not known.all():
         progress.warn(

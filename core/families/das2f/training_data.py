@@ -59,9 +59,14 @@ def labelled_scenes(
             )
             scenes.append(scene)
             expected = expected or described(scene)
-        maps = [open_labels(job.labels, scene.grid, job.area, progress) for scene in scenes]
+        alone = len(scenes) == 1
+        maps = [
+            open_labels(job.labels, scene.grid, job.area, progress=progress, required=alone)
+            for scene in scenes
+        ]
         classes = _classes(maps)
-        pixels = _pixels(maps, classes, progress)
+        with progress.stage("Reading labels", 0.3):
+            pixels = _pixels(maps, classes, progress)
         facts = {role: scenes[0].facts(role) for role in scenes[0].roles}
         yield LabelledScenes(tuple(scenes), pairs, pixels, classes, facts, scenes[0].scales["PAN"])
 
@@ -102,9 +107,9 @@ def _pixels(maps: list[LabelMap], classes: tuple[MapClass, ...], progress: Progr
     index = {one.value: number for number, one in enumerate(classes)}
     parts = []
     for number, labels in enumerate(maps):
-        rows, columns, values = labels.pixels(progress)
-        targets = np.array([index[value] for value in values.tolist()], np.int64)
-        parts.append((np.full(len(rows), number), rows, columns, targets))
+        found = labels.pixels(progress)
+        targets = np.array([index[value] for value in found.values.tolist()], np.int64)
+        parts.append((np.full(len(targets), number), found.rows, found.columns, targets))
     scene_index, rows, columns, targets = (
         np.concatenate([part[i] for part in parts]).astype(np.int64) for i in range(4)
     )
