@@ -56,7 +56,7 @@ def map_a_scene(environment: dict[str, str]) -> None:
         "traindas2f",
         **images,
         LABELS=OUT / "labels.gpkg",
-        CLASS_FIELD="class",
+        CLASS_FIELD="class_name",
         EPOCHS="8",
         MODEL=OUT / "model.safetensors",
         REPORT=OUT / "training.html",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pyogrio
 import rasterio
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ Image = NDArray[np.float64]
 def main(folder: Path) -> None:
     """Print the scores and write `demo.png` into the folder of the demo."""
     classes = read_card(folder / "model.safetensors").classes
-    truth, mapped = read(folder / "truth.tif")[0], read(folder / "classes.tif")[0]
+    truth, mapped = read_truth(folder, classes), read(folder / "classes.tif")[0]
     scores = Scores.from_matrix(confusion_matrix(truth, mapped, classes), classes)
     print("\nThe map against the truth of the whole scene (training saw a few labels only):")
     for title, score in (
@@ -38,6 +39,19 @@ def read(path: Path) -> Image:
     """All bands of a raster, (band, row, column)."""
     with rasterio.open(path) as raster:
         return np.asarray(raster.read(), np.float64)
+
+
+def read_truth(folder: Path, classes: tuple[MapClass, ...]) -> Image:
+    """The truth in the class values of the model, which numbered the class names by itself."""
+    truth = read(folder / "truth.tif")[0]
+    _, _, _, (numbers, names) = pyogrio.raw.read(
+        folder / "labels.gpkg", columns=["class_id", "class_name"], read_geometry=False
+    )
+    values = {one.name: one.value for one in classes}
+    renumbered = np.zeros_like(truth)
+    for number, name in set(zip(numbers, names, strict=True)):
+        renumbered[truth == number] = values.get(name, 0)
+    return renumbered
 
 
 def draw(folder: Path, classes: tuple[MapClass, ...], truth: Image, mapped: Image) -> None:
