@@ -14,7 +14,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
-from rasterio.features import rasterize, shapes, sieve
+from rasterio.features import shapes, sieve
 from rasterio.io import DatasetReader
 from rasterio.warp import transform as transform_points
 
@@ -29,8 +29,10 @@ from .source import raster_environment
 Polygons = NDArray[Any]
 Doubles = NDArray[np.float64]
 
-_STRIP_PIXELS = 2**22
+_STRIP_PIXELS = 2**20
 _CHUNK = 20_000
+# Simplifying takes about 3 kB a polygon; this many stay below a gigabyte.
+_MOST_SIMPLIFIED = 300_000
 
 
 def write_polygons(
@@ -65,11 +67,17 @@ def write_polygons(
             data.transform,
             Shape(data.height, data.width),
         )
-        values, outlines = _outlines(data, _sieve_size(grid, minimum_area), progress)
+        values, outlines = _outlines(data, grid, _sieve_size(grid, minimum_area), progress)
     confidence = None
     if confidence_raster is not None:
         confidence = _mean_within(outlines, confidence_raster, grid, progress)
-    placed = _on_the_map(simplified(outlines, grid.shape, tolerance), grid.transform)
+    if len(outlines) > _MOST_SIMPLIFIED and tolerance > 0:
+        progress.warn(
+            f"The map falls into {len(outlines)} polygons, too many to simplify; their outlines "
+            "follow the pixels. Give a minimum area to join the small ones to their neighbours."
+        )
+        tolerance = 0.0
+    placed = _moved(simplified(outlines, grid.shape, tolerance), grid.transform)
     fields = _fields(values, areas_in_square_metres(placed, grid), confidence, classes)
     with written_aside(path, together) as aside:
         _write(aside, path.stem, driver, placed, fields, grid)
@@ -93,7 +101,7 @@ def _sieve_size(grid: Grid, minimum_area: float) -> int:
 
 
 def _outlines(
-    data: DatasetReader, smallest: int, progress: Progress
+    data: DatasetReader, grid: Grid, smallest: int, progress: Progress
 ) -> tuple[NDArray[np.int32], Polygons]:
     """Class values, and polygons along pixel edges in (column, row)."""
     source: Any = rasterio.band(data, 1)
@@ -103,15 +111,34 @@ def _outlines(
         mask = array != NO_CLASS
         source = sieve(array, smallest, connectivity=4, mask=mask)
     values: list[int] = []
-    polygons: list[Any] = []
-    for outline, value in shapes(source, mask=mask, connectivity=4, transform=Affine.identity()):
+    chunks: list[Polygons] = []
+    rings: list[list[Any]] = []
+    for outline, value in shapes(source, mask, connectivity=4, transform=grid.transform):
         if value != NO_CLASS:
-            shell, *holes = outline["coordinates"]
-            polygons.append(shapely.Polygon(shell, holes))
+            rings.append(outline["coordinates"])
             values.append(int(value))
-        if len(values) % 1000 == 0:
+        if len(rings) == _CHUNK:
+            chunks.append(_polygons(rings))
+            rings = []
             progress.checkpoint()
-    return np.array(values, dtype=np.int32), np.array(polygons, dtype=object)
+    chunks.append(_polygons(rings))
+    # A band's own place cannot be switched off, and comes back as whole pixels here.
+    exact = _moved(np.concatenate(chunks), ~grid.transform, whole=True)
+    return np.array(values, dtype=np.int32), exact
+
+
+def _polygons(rings: Sequence[Sequence[Any]]) -> Polygons:
+    """Polygons from lists of rings of (x, y), all at once, which is much faster than singly."""
+    if not rings:
+        return np.empty(0, dtype=object)
+    lengths = [len(ring) for one in rings for ring in one]
+    points = np.array([point for one in rings for ring in one for point in ring], dtype=np.float64)
+    offsets = (
+        np.concatenate([[0], np.cumsum(lengths)]),
+        np.concatenate([[0], np.cumsum([len(one) for one in rings])]),
+    )
+    result: Polygons = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, offsets)
+    return result
 
 
 def simplified(outlines: Polygons, shape: Shape, tolerance: float) -> Polygons:
@@ -165,46 +192,75 @@ def _with_corners(outlines: Polygons, corners: NDArray[np.bool_]) -> Polygons:
 
 
 def _mean_within(outlines: Polygons, raster: str | Path, grid: Grid, progress: Progress) -> Doubles:
-    """The mean of the raster's valid pixels in each polygon, NaN where there are none."""
-    total = np.zeros(len(outlines) + 1)
-    count = np.zeros(len(outlines) + 1)
-    tree = shapely.STRtree(outlines)
+    """The mean of the raster's valid pixels in each polygon, NaN where there are none.
+
+    Sums over an area bounded by pixel edges follow from its horizontal edges alone: with F(x, y)
+    the sum of all pixels above and left of a corner, the edge from x₀ to x₁ adds F(x₁, y) −
+    F(x₀, y) (Green's theorem). One pass over the raster is enough, however many polygons.
+    """
+    ends, owner = _horizontal_edges(outlines)
+    order = np.argsort(ends[:, 2], kind="stable")
+    ends, owner = ends[order], owner[order]
+    total, count = np.zeros(len(outlines)), np.zeros(len(outlines))
+    above = np.zeros((2, grid.shape.columns + 1))
     with raster_environment(), rasterio.open(raster) as data:
         if (data.height, data.width) != (grid.shape.rows, grid.shape.columns):
             raise InputError("The confidence raster is on another grid than the class raster.")
         for strip in grid.strips(max(1, _STRIP_PIXELS // max(grid.shape.columns, 1))):
-            place = rasterio.windows.Window(strip.column, strip.row, strip.columns, strip.rows)
-            values = data.read(1, window=place).astype(np.float64)
-            owner = _owners(outlines, tree, strip)
-            valid = np.isfinite(values)
-            total += np.bincount(owner[valid], values[valid], minlength=len(total))
-            count += np.bincount(owner[valid], minlength=len(count))
+            sums = _corner_sums(data, strip, above)
+            above = sums[:, -1]
+            # An edge at the upper border of the strip is the lower border of the last one.
+            first, last = np.searchsorted(ends[:, 2], [strip.row + 1, strip.end_row + 1])
+            start, stop, row = ends[first:last].T
+            gained = sums[:, row - strip.row, stop] - sums[:, row - strip.row, start]
+            total += np.bincount(owner[first:last], gained[0], minlength=len(total))
+            count += np.bincount(owner[first:last], gained[1], minlength=len(count))
             progress.checkpoint()
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)[1:]
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0.5)
 
 
-def _owners(outlines: Polygons, tree: shapely.STRtree, strip: Window) -> NDArray[np.int32]:
-    """Which polygon (from 1; 0 for none) each pixel of the strip belongs to."""
-    box = shapely.box(strip.column, strip.row, strip.end_column, strip.end_row)
-    near = np.sort(tree.query(box))
-    if not len(near):
-        return np.zeros((strip.rows, strip.columns), dtype=np.int32)
-    burnt: NDArray[np.int32] = rasterize(
-        zip(outlines[near], (near + 1).tolist(), strict=True),
-        (strip.rows, strip.columns),
-        transform=Affine.translation(strip.column, strip.row),
-        dtype="int32",
-    )
-    return burnt
+def _horizontal_edges(outlines: Polygons) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(start column, end column, row) of each horizontal edge, the pixels above it, and owners."""
+    if not len(outlines):
+        return np.zeros((0, 3), dtype=np.int64), np.zeros(0, dtype=np.int64)
+    turned = shapely.orient_polygons(outlines, exterior_cw=False)
+    points, offsets = shapely.to_ragged_array(turned)[1:]
+    lattice = np.rint(points).astype(np.int64)
+    level = lattice[:-1, 1] == lattice[1:, 1]
+    level[offsets[0][1:-1] - 1] = False  # from the end of a ring to the start of the next
+    ring = np.repeat(np.arange(len(offsets[0]) - 1), np.diff(offsets[0]))[:-1][level]
+    polygon = np.repeat(np.arange(len(outlines)), np.diff(offsets[1]))[ring]
+    # Counter-clockwise with rows growing upwards: the edge at the higher row runs to the left.
+    ends = np.stack([lattice[1:, 0], lattice[:-1, 0], lattice[:-1, 1]], axis=1)[level]
+    return ends, polygon
 
 
-def _on_the_map(polygons: Polygons, transform: Affine) -> Polygons:
-    a, b, c, d, e, f = tuple(transform)[:6]
-    matrix, shift = np.array([[a, d], [b, e]]), np.array([c, f])
+def _corner_sums(data: DatasetReader, strip: Window, above: Doubles) -> Doubles:
+    """(sum, count) of all valid pixels above and left of each corner of the strip's pixels."""
+    place = rasterio.windows.Window(strip.column, strip.row, strip.columns, strip.rows)
+    values = data.read(1, window=place).astype(np.float64)
+    valid = np.isfinite(values)
+    sums = np.zeros((2, strip.rows + 1, strip.columns + 1))
+    sums[0, 1:, 1:] = np.where(valid, values, 0)
+    sums[1, 1:, 1:] = valid
+    np.cumsum(sums, axis=2, out=sums)
+    np.cumsum(sums, axis=1, out=sums)
+    return sums + above[:, None]
+
+
+def _moved(polygons: Polygons, transform: Affine, *, whole: bool = False) -> Polygons:
+    """The polygons seen through `transform`, on whole numbers if asked for."""
     if not len(polygons):
         return polygons
-    placed: Polygons = shapely.transform(polygons, lambda points: points @ matrix + shift)
-    return placed
+    a, b, c, d, e, f = tuple(transform)[:6]
+    matrix, shift = np.array([[a, d], [b, e]]), np.array([c, f])
+
+    def move(points: Doubles) -> Doubles:
+        moved = points @ matrix + shift
+        return np.asarray(np.rint(moved) if whole else moved, dtype=np.float64)
+
+    result: Polygons = shapely.transform(polygons, move)
+    return result
 
 
 def areas_in_square_metres(polygons: Polygons, grid: Grid) -> Doubles:
