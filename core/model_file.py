@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from .card import METADATA_KEY, Card, read_card
@@ -18,8 +18,9 @@ def write_model(path: str | Path, card: Card, state: Mapping[str, torch.Tensor])
     """Write card and weights as one safetensors file, complete or not at all."""
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}
     text = json.dumps(card.to_json(), ensure_ascii=False, allow_nan=False)
+    # Bytes rather than `save_file`, which makes files that only their owner may read.
     with written_aside(path) as aside:
-        save_file(tensors, aside, metadata={METADATA_KEY: text})
+        aside.write_bytes(save(tensors, metadata={METADATA_KEY: text}))
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
