@@ -80,6 +80,7 @@ def _conversation(
             worker.send("cancel")
             deadline = time.monotonic() + grace
         if deadline is not None and time.monotonic() > deadline:
+            worker.end(0.0)
             raise JobCancelled("The run was cancelled; the worker did not answer and was ended.")
         with suppress(queue.Empty):
             event = worker.next_event(POLL_SECONDS)

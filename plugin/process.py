@@ -13,6 +13,7 @@ from .interpreter import cache_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 TAIL_LINES = 20
+_TERMINATE_SECONDS = 0.5
 # What QGIS sets for its own Python, GDAL and PROJ would break those of the worker.
 _CLEARED = (
     "PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__",
@@ -92,11 +93,14 @@ class WorkerProcess:
         return True
 
     def end(self, grace: float) -> int:
-        """Make sure that the process is gone, kindly first, and return its exit status."""
+        """Make sure that the process is gone, and return its exit status.
+
+        It has `grace` seconds to end by itself, and as long again after being told to.
+        """
         if not self.ended_within(grace):
             self._process.terminate()
             try:
-                self._process.wait(grace)
+                self._process.wait(max(grace, _TERMINATE_SECONDS))
             except subprocess.TimeoutExpired:
                 self._process.kill()
         status = self._process.wait()
