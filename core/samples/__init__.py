@@ -7,7 +7,7 @@ from types import MappingProxyType
 from ..errors import InputError
 from ..job import Job
 from ..progress import Progress
-from . import landcover
+from . import landcover, mining, terrain
 
 Writer = Callable[[Path, int, int], dict[str, Path]]
 Sample = Callable[[Job, Progress], dict[str, object]]
@@ -41,5 +41,9 @@ def _write_landcover(folder: Path, size: int, seed: int) -> dict[str, Path]:
 
 
 SAMPLES: Mapping[str, Sample] = MappingProxyType(
-    {"das2f": _sample(_write_landcover, "A river landscape with truth and training polygons")}
+    {
+        "das2f": _sample(_write_landcover, "A river landscape with training polygons and truth"),
+        "hpclnet": _sample(terrain.write, "Hills with landslides, terrain and truth"),
+        "minec2fnet": _sample(mining.write, "Mines with coarse and fine outlines and truth"),
+    }
 )

@@ -53,12 +53,12 @@ def save_image(
 
 def save_class_raster(
     path: Path, values: NDArray[np.uint8], ground: Ground, classes: Sequence[MapClass],
-    together: Together,
+    together: Together, nodata: int = 0,
 ) -> None:  # fmt: skip
-    """Write a map (row, column), 0 for nodata, with the names and colours of its classes."""
+    """Write a map (row, column) with the names and colours of its classes."""
     colors = {0: (0, 0, 0, 0)} | {one.value: (*one.rgb, 255) for one in classes}
     with written_aside(path, together) as aside:
-        with _raster(aside, values[None], ground, 0) as raster:
+        with _raster(aside, values[None], ground, nodata) as raster:
             raster.write(values, 1)
             raster.set_band_description(1, "class")
             raster.write_colormap(1, colors)
@@ -76,6 +76,8 @@ def save_shapes(
         pyogrio.raw.write(
             aside, shapely.to_wkb(np.array(shapes, object)), list(fields.values()), list(fields),
             layer=path.stem, driver="GPKG", crs=CRS,
+            # Older versions of QGIS warn about the newest version of the format.
+            dataset_options={"VERSION": "1.2"},
             geometry_type="Polygon" if kinds <= {"Polygon"} else "MultiPolygon",
         )  # fmt: skip
         if classes:

@@ -16,7 +16,7 @@ from .canvas import Canvas, Floats, Mask, block_mean, fractal_noise, smooth_nois
 from .farmland import Texture, farm
 from .files import Ground, save_class_raster, save_image, save_shapes
 from .labels import draw_polygons
-from .lines import Points, branch, corridor, crossing_line, headings, nearest
+from .lines import Points, branch, corridor, crossing_line, headings
 from .painting import Cover, Painting
 from .parcels import Parcels, cut_parcels
 from .sensor import illuminate, record
@@ -173,9 +173,9 @@ def _landscape(seed: int, canvas: Canvas) -> tuple[Painting, Floats]:
     farm(rng[2], painting, parcels, texture)
     depth = _water(rng[3], canvas, plan, texture)
     river_land = np.clip((depth + 30) / 15, 0, 6)
-    main = corridor(canvas, plan.road, 60.0)
-    sides = [corridor(canvas, street, 60.0) for street in plan.streets]
-    street = nearest([main, *sides])
+    main = corridor(canvas, [plan.road], 60.0)
+    side = corridor(canvas, plan.streets, 60.0)
+    street = np.minimum(main.distance, side.distance)
     village = _village_ground(canvas, plan, street)
     blob = forest_blobs(rng[4], canvas, 0.62 * wide, 0.13, river_land + 4 * village)
     grow_forest(rng[4], painting, blob, texture)
@@ -188,8 +188,7 @@ def _landscape(seed: int, canvas: Canvas) -> tuple[Painting, Floats]:
     scatter_trees(rng[6], painting, (depth < -2) & (depth > -9) & (texture.patch > 0.5), texture,
                   6.0, (6.0, 12.0))  # fmt: skip
     water = depth > 0
-    for side in sides:
-        pave_road(painting, side, 5.0, texture, water, main=False)
+    pave_road(painting, side, 5.0, texture, water, main=False)
     pave_road(painting, main, 7.6, texture, water, main=True)
     _settle(rng[7], painting, plan, street, water, texture, village)
     ground = 7.0 * plan.scale * fractal_noise(rng[8], canvas, 300.0 * plan.scale, 3, 0.4)
@@ -248,7 +247,7 @@ def _streets(
 
 def _water(rng: np.random.Generator, canvas: Canvas, plan: _Plan, texture: Texture) -> Floats:
     """Metres from the shore, negative on land."""
-    river = corridor(canvas, plan.river, 110.0)
+    river = corridor(canvas, [plan.river], 110.0)
     width = (11.0 + 2.2 * texture.sweep) * max(plan.scale, 0.5) + 0.5 * texture.patch
     ripple = smooth_noise(rng, canvas, 110 * plan.scale)
     pond = pond_depth(canvas, plan.pond, 30 * plan.scale, ripple)

@@ -1,6 +1,7 @@
 """Rivers and roads: curved lines, and the pixels along them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,12 +21,12 @@ class Corridor:
     along: Floats
 
 
-def corridor(canvas: Canvas, line: Points, reach: float) -> Corridor:
-    """The pixels within `reach` metres of a line through `line` (point, x and y)."""
+def corridor(canvas: Canvas, lines: Sequence[Points], reach: float) -> Corridor:
+    """The pixels within `reach` metres of the nearest of some lines (point, x and y)."""
     distance = np.full((canvas.rows, canvas.columns), np.inf, np.float32)
     along = canvas.zeros()
     walked = 0.0
-    for start, end in pairwise(line):
+    for start, end in (piece for line in lines for piece in pairwise(line)):
         length = math.dist(start, end)
         middle = (start + end) / 2
         part = canvas.around(middle[0], middle[1], length / 2 + reach)
@@ -38,11 +39,6 @@ def corridor(canvas: Canvas, line: Points, reach: float) -> Corridor:
         along[part][nearer] = walked + t[nearer]
         walked += length
     return Corridor(distance, along)
-
-
-def nearest(corridors: list[Corridor]) -> Floats:
-    """The distance to the nearest of several lines."""
-    return np.asarray(np.minimum.reduce([one.distance for one in corridors]))
 
 
 def crossing_line(

@@ -38,7 +38,8 @@ def cut_parcels(
     x = canvas.x + 5 * smooth_noise(rng, canvas, warp)
     y = canvas.y + 5 * smooth_noise(rng, canvas, warp)
     seeds = _zone_seeds(rng, canvas, zone)
-    label, border = _nearest_seed(x, y, seeds)
+    parts = [canvas.around(seed[0], seed[1], 2.4 * zone) for seed in seeds]
+    label, border = _nearest_seed(x, y, seeds, parts)
     angles = rng.uniform(0, math.pi) + rng.choice([0.0, math.pi / 2], len(seeds))
     angles += rng.uniform(-0.5, 0.5, len(seeds))
     u, v = (np.zeros_like(x) for _ in range(2))
@@ -46,14 +47,15 @@ def cut_parcels(
     edge, end = border.copy(), border.copy()
     cuts = _Cuts(rng, math.hypot(canvas.width, canvas.height) + zone, block, strip)
     for k, angle in enumerate(angles):
-        here = label == k
-        du, dv = x[here] - seeds[k, 0], y[here] - seeds[k, 1]
-        u[here] = du * math.cos(angle) + dv * math.sin(angle)
-        v[here] = dv * math.cos(angle) - du * math.sin(angle)
-        number, across, along = cuts.place(k, u[here], v[here])
-        index[here] = number
-        edge[here] = np.minimum(edge[here], np.minimum(across, along))
-        end[here] = np.minimum(end[here], along)
+        part = parts[k]
+        here = label[part] == k
+        du, dv = x[part][here] - seeds[k, 0], y[part][here] - seeds[k, 1]
+        u[part][here] = du * math.cos(angle) + dv * math.sin(angle)
+        v[part][here] = dv * math.cos(angle) - du * math.sin(angle)
+        number, across, along = cuts.place(k, u[part][here], v[part][here])
+        index[part][here] = number
+        edge[part][here] = np.minimum(edge[part][here], np.minimum(across, along))
+        end[part][here] = np.minimum(end[part][here], along)
     compact = np.unique(index, return_inverse=True)[1].reshape(x.shape).astype(np.int32)
     return Parcels(compact, u, v, edge, end)
 
@@ -93,16 +95,20 @@ def _zone_seeds(rng: np.random.Generator, canvas: Canvas, zone: float) -> NDArra
 
 
 def _nearest_seed(
-    x: Floats, y: Floats, seeds: NDArray[np.float64]
+    x: Floats, y: Floats, seeds: NDArray[np.float64], parts: Sequence[tuple[slice, slice]]
 ) -> tuple[NDArray[np.int32], Floats]:
-    """The nearest seed, and about how far the border to the next one's zone is."""
+    """The nearest seed, and about how far the border to the next one's zone is.
+
+    Each seed counts in its part of the canvas only, which holds all that it is nearest to.
+    """
     first, second = np.full(x.shape, np.inf, np.float32), np.full(x.shape, np.inf, np.float32)
     label = np.zeros(x.shape, np.int32)
-    for k, (seed_x, seed_y) in enumerate(seeds.astype(np.float32)):
-        d = np.hypot(x - seed_x, y - seed_y)
-        second = np.where(d < first, first, np.minimum(second, d))
-        label[d < first] = k
-        first = np.minimum(first, d)
+    for k, ((seed_x, seed_y), part) in enumerate(zip(seeds.astype(np.float32), parts, strict=True)):
+        d = np.hypot(x[part] - seed_x, y[part] - seed_y)
+        nearer = d < first[part]
+        second[part] = np.where(nearer, first[part], np.minimum(second[part], d))
+        label[part][nearer] = k
+        first[part] = np.minimum(first[part], d)
     return label, np.minimum((second - first) / 2, np.float32(1e6))
 
 
