@@ -57,13 +57,20 @@ class PixelTrainee:
         """Weight decay touches matrices only, never A, D, biases and norms."""
         return parameter_groups(self.network, _DECAY)
 
-    def loss(self, epoch: int, step: int) -> Tensor:
-        """The smoothed cross-entropy of a batch, drawn with weight count^-½ a class."""
+    def draw(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        """Which patches make a batch, drawn with weight count^-½ a class, and how each is turned.
+
+        Both are (b,) int64 and depend on seed, epoch and step alone.
+        """
         random = np.random.default_rng([self._fit.seed, epoch, step])
         index = random.choice(len(self._patches), self._fit.batch, p=self._weights)
         orientation = random.integers(0, ORIENTATIONS, self._fit.batch)
-        chosen = torch.from_numpy(index)
-        windows = self._patches.windows(chosen, torch.from_numpy(orientation))
+        return torch.from_numpy(index), torch.from_numpy(orientation)
+
+    def loss(self, epoch: int, step: int) -> Tensor:
+        """The smoothed cross-entropy of a batch."""
+        chosen, orientation = self.draw(epoch, step)
+        windows = self._patches.windows(chosen, orientation)
         logits = self.network(*(part.to(self._fit.device) for part in windows))
         loss: Tensor = self._loss(logits, self._patches.target[chosen].to(self._fit.device))
         return loss

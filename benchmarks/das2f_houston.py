@@ -1,0 +1,302 @@
+"""DAS²F on the houston scene: our defaults, the published network and a random forest.
+
+All methods see the same spatially blocked folds, in which every labelled pixel validates once,
+and are scored on the pooled predictions. The networks are trained as the tool trains its final
+model: on all training labels of the fold, for all epochs, without a look at the validation part.
+
+    python benchmarks/das2f_houston.py SCENE_FOLDER [--quick]
+
+writes `results/das2f_houston.json` and `.md`. SCENE_FOLDER holds ms.tif, pan.tif and
+labels_train.tif; it is not part of the repository.
+"""
+
+import argparse
+import importlib.util
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import sklearn
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+from sklearn.ensemble import RandomForestClassifier
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def _load_package() -> None:
+    """The repository root as the package `terraweave`, as the tests load it."""
+    spec = importlib.util.spec_from_file_location(
+        "terraweave", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{ROOT} is not a package.")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["terraweave"] = package
+    spec.loader.exec_module(package)
+
+
+if "terraweave" not in sys.modules:
+    _load_package()
+
+from terraweave.core.accuracy.confusion import confusion_matrix  # noqa: E402
+from terraweave.core.accuracy.scores import Scores  # noqa: E402
+from terraweave.core.classes import MapClass  # noqa: E402
+from terraweave.core.families.das2f import DAS2F  # noqa: E402
+from terraweave.core.families.das2f.configuration import architecture  # noqa: E402
+from terraweave.core.families.das2f.fit import (  # noqa: E402
+    STEPS_PER_EPOCH,
+    Fit,
+    fit_network,
+)
+from terraweave.core.families.das2f.network import Das2f  # noqa: E402
+from terraweave.core.families.das2f.patches import (  # noqa: E402
+    Patches,
+    Pixels,
+    cut_patches,
+)
+from terraweave.core.job import Source  # noqa: E402
+from terraweave.core.progress import Progress  # noqa: E402
+from terraweave.core.scene.grid import Window  # noqa: E402
+from terraweave.core.scene.scene import Scene, open_scene  # noqa: E402
+from terraweave.core.settings import Value, resolve  # noqa: E402
+from terraweave.core.training.checkpoint import Checkpoint  # noqa: E402
+from terraweave.core.training.loop import Plan  # noqa: E402
+
+# The scene's own hold-out is every third 16-pixel column block; the folds imitate it.
+COLUMNS, ROWS, FOLDS = 16, 32, 3
+TREES = 500
+CONTEXT = (3, 7, 15)
+Predicted = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Houston:
+    """The scene, its labelled pixels and their fold."""
+
+    scene: Scene
+    pixels: Pixels
+    classes: tuple[MapClass, ...]
+    fold: NDArray[np.int64]
+
+    def patches(self, window: int) -> Patches:
+        """Patches around all labelled pixels, as the tool cuts them."""
+        return cut_patches([self.scene], self.pixels, window, self.scene.scales["PAN"], Progress())
+
+
+def read_houston(folder: Path, scene: Scene) -> Houston:
+    """Labels and folds of an open scene."""
+    with rasterio.open(folder / "labels_train.tif") as file:
+        labels = file.read(1)
+    row, column = np.nonzero(labels)
+    values = np.unique(labels[row, column])
+    classes = tuple(MapClass(int(value), f"class {value}", "#808080") for value in values)
+    target = np.searchsorted(values, labels[row, column]).astype(np.int64)
+    pixels = Pixels(np.zeros_like(row), row, column, target)
+    return Houston(scene, pixels, classes, folds_of(row, column))
+
+
+def folds_of(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The fold of each pixel: tiles as wide as the hold-out's blocks, dealt out diagonally."""
+    _, block = np.unique(column // COLUMNS, return_inverse=True)
+    return (block + row // ROWS) % FOLDS
+
+
+@dataclass(frozen=True)
+class Method:
+    """A name, and a function (houston, train mask, validation mask, seed) → class indexes."""
+
+    name: str
+    predict: Callable[[Houston, NDArray[np.bool_], NDArray[np.bool_], int], Predicted]
+
+
+def forest_features(scene: Scene) -> NDArray[np.float64]:
+    """What users of classical tools compute: (feature, row, column) of the whole scene.
+
+    MS bands, statistics of the PAN pixels under each MS pixel, and local mean and deviation of
+    the MS bands and of PAN over several windows.
+    """
+    whole = scene.grid.window
+    n = scene.scales["PAN"]
+    ms = scene.read("MS", whole).values.astype(np.float64)
+    pan = scene.read("PAN", whole).values[0].astype(np.float64)
+    under = pan.reshape(whole.rows, n, whole.columns, n)
+    statistics = [one(under, axis=(1, 3)) for one in (np.mean, np.std, np.min, np.max)]
+    images = [*ms, statistics[0]]
+    context = []
+    for size in CONTEXT:
+        for image in images:
+            mean = uniform_filter(image, size, mode="reflect")
+            square = uniform_filter(image**2, size, mode="reflect")
+            context += [mean, np.sqrt(np.maximum(square - mean**2, 0))]
+    return np.stack([*ms, *statistics, *context])
+
+
+def forest() -> Method:
+    """A random forest on `forest_features`."""
+
+    def predict(
+        houston: Houston, train: NDArray[np.bool_], held: NDArray[np.bool_], seed: int
+    ) -> Predicted:
+        features = forest_features(houston.scene)[:, houston.pixels.row, houston.pixels.column].T
+        model = RandomForestClassifier(
+            TREES, class_weight="balanced_subsample", random_state=seed, n_jobs=1
+        )
+        model.fit(features[train], houston.pixels.target[train])
+        return model.predict(features[held]).astype(np.int64)
+
+    return Method("random forest", predict)
+
+
+def network(name: str, **changed: Value) -> Method:
+    """DAS²F with the tool's defaults but for `changed`."""
+    settings = resolve(DAS2F.train_settings, changed)
+
+    def predict(
+        houston: Houston, train: NDArray[np.bool_], held: NDArray[np.bool_], seed: int
+    ) -> Predicted:
+        made = architecture(
+            settings,
+            ms_bands=houston.scene.read("MS", Window(0, 0, 1, 1)).values.shape[0],
+            ratio=houston.scene.scales["PAN"],
+            classes=len(houston.classes),
+        )
+        patches = houston.patches(made.window)
+        raw = patches.taken(train)
+        statistics = raw.statistics()
+        plan = Plan(
+            int(settings["epochs"]), STEPS_PER_EPOCH, learning_rate=float(settings["learning_rate"])
+        )
+        fit = Fit(houston.classes, plan, int(settings["batch"]), seed, torch.device("cpu"))
+        torch.manual_seed(seed)
+        outcome = fit_network(
+            Das2f(made), raw.standardised(statistics), None, fit, Progress(), Checkpoint(None, "")
+        )
+        trained = Das2f(made).eval()
+        trained.load_state_dict(outcome.state)
+        return classified(trained, patches.taken(held).standardised(statistics))
+
+    return Method(name, predict)
+
+
+@torch.inference_mode()
+def classified(trained: Das2f, patches: Patches) -> Predicted:
+    """The class index of every patch, from one upright window each."""
+    parts = [
+        trained(*patches.windows(index, torch.zeros_like(index))).argmax(1)
+        for index in torch.arange(len(patches)).split(128)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def trials(
+    method: Method, houston: Houston, seeds: Sequence[int], folds: Sequence[int]
+) -> Iterator[dict[str, float]]:
+    """Scores of one seed each, pooled over the folds, with CPU minutes a training."""
+    values = np.array([one.value for one in houston.classes])
+    for seed in seeds:
+        predicted = np.full(len(houston.pixels), -1)
+        began = time.process_time()
+        for fold in folds:
+            held = houston.fold == fold
+            predicted[held] = method.predict(houston, ~held, held, seed)
+        minutes = (time.process_time() - began) / 60 / len(folds)
+        done = predicted >= 0
+        matrix = confusion_matrix(
+            values[houston.pixels.target[done]], values[predicted[done]], houston.classes
+        )
+        scores = Scores.from_matrix(matrix, houston.classes)
+        yield {
+            "seed": seed,
+            "OA": scores.overall_accuracy or 0.0,
+            "AA": scores.average_accuracy or 0.0,
+            "kappa": scores.kappa or 0.0,
+            "macro_f1": scores.macro_f1 or 0.0,
+            "minutes": minutes,
+        }
+
+
+def table(rows: dict[str, list[dict[str, float]]]) -> str:
+    """Mean ± standard deviation over the seeds, as Markdown."""
+    keys = ("OA", "AA", "kappa", "macro_f1")
+    lines = [
+        "| method | OA | AA | κ | macro-F1 | CPU minutes a training |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, found in rows.items():
+        cells = [
+            f"{np.mean([one[key] for one in found]):.3f} ± "
+            f"{np.std([one[key] for one in found]):.3f}"
+            for key in keys
+        ]
+        minutes = np.mean([one["minutes"] for one in found])
+        lines.append(f"| {name} | {' | '.join(cells)} | {minutes:.1f} |")
+    return "\n".join(lines)
+
+
+def machine() -> dict[str, str]:
+    """Date, kind of machine and versions; no names and no paths."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": f"{platform.machine()} {platform.system()}, "
+        f"{torch.get_num_threads()} thread, {torch.backends.cpu.get_cpu_capability()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def main() -> None:
+    """Run all methods, print the table and write both files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="the folder of the houston scene")
+    parser.add_argument("--quick", action="store_true", help="one seed, one fold, few epochs")
+    parser.add_argument("--only", default="", help="methods whose name contains this")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    short: dict[str, Value] = {"epochs": 4} if given.quick else {}
+    methods = [
+        forest(),
+        network("DAS²F, published configuration", preset="published", **short),
+        network("DAS²F, defaults", **short),
+    ]
+    seeds, folds = ([0], [0]) if given.quick else ([0, 1, 2], list(range(FOLDS)))
+    inputs = {
+        "MS": Source(str(given.folder / "ms.tif")), "PAN": Source(str(given.folder / "pan.tif"))
+    }  # fmt: skip
+    rows: dict[str, list[dict[str, float]]] = {}
+    with open_scene(inputs, DAS2F.roles, progress=Progress()) as scene:
+        houston = read_houston(given.folder, scene)
+        for method in methods:
+            if given.only in method.name:
+                rows[method.name] = list(trials(method, houston, seeds, folds))
+                print(table({method.name: rows[method.name]}).splitlines()[-1], flush=True)
+    if given.quick or given.only:
+        return
+    facts = machine()
+    text = "\n".join(f"- {key}: {value}" for key, value in facts.items())
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "das2f_houston.md").write_text(
+        f"# DAS²F on houston\n\n{table(rows)}\n\n{FOLDS} spatially blocked folds (tiles of "
+        f"{COLUMNS} columns × {ROWS} rows), pooled; mean ± deviation over {len(seeds)} seeds.\n\n"
+        f"{text}\n",
+        encoding="utf-8",
+    )
+    (RESULTS / "das2f_houston.json").write_text(
+        json.dumps({"about": facts, "trials": rows}, indent=1, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()
