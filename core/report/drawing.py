@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -43,6 +44,8 @@ _TITLES = {
     "kappa": "kappa",
 }
 _LINES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
+# From nothing wrong to much wrong; its lightness falls steadily, so that it survives grey print.
+_RAMP = ("#e3e8ee", "#f0b86a", "#c8553d", "#5b1a2e")
 _NOT_CURVES = frozenset({"epoch", "epochs", "event"})
 
 
@@ -129,6 +132,43 @@ def split_map(
         axes.set_xlim(0, width)
         axes.set_ylim(height, 0)
         return _svg(figure, name, "Map of training, validation and left-out pixels")
+
+
+def block_map(
+    shape: tuple[int, int],
+    size: int,
+    shares: Mapping[tuple[int, int], float],
+    worst: Sequence[tuple[int, int, int]],
+) -> Markup:
+    """Blocks of `size` pixels, by their first row and column, coloured by what is wrong in them.
+
+    `worst` are row, column and rank of blocks that carry a number.
+    """
+    height, width = shape
+    cells = (-(-height // size), -(-width // size))
+    image = np.full(cells, np.nan)
+    for (row, column), share in shares.items():
+        image[row // size, column // size] = share
+    scale = 5.6 / max(height, width)
+    with rc_context(_STYLE):  # type: ignore[arg-type]
+        figure = Figure(
+            figsize=(max(width * scale, 1.2) + 0.8, max(height * scale, 1.2)), layout="constrained"
+        )
+        axes = figure.subplots()
+        axes.grid(visible=False)
+        extent = (0.0, cells[1] * size * 1.0, cells[0] * size * 1.0, 0.0)
+        top = max(float(np.nanmax(image)), 1e-6)
+        ramp = LinearSegmentedColormap.from_list("wrong", _RAMP)
+        drawn = axes.imshow(image, extent=extent, cmap=ramp, vmin=0, vmax=top, interpolation="none")
+        for row, column, rank in worst:
+            dark = shares.get((row, column), 0.0) > 0.4 * top
+            axes.text(
+                column + size / 2, row + size / 2, str(rank), ha="center", va="center",
+                color="#ffffff" if dark else "#1d2530", fontsize=7, fontweight="bold",
+            )  # fmt: skip
+        axes.set(xlim=(0, width), ylim=(height, 0), xlabel="column", ylabel="row")
+        figure.colorbar(drawn, ax=axes, label="share of wrong pixels", shrink=0.8)
+        return _svg(figure, "blocks", "Map of the share of wrong pixels by block")
 
 
 def _outline(block: Block, shape: tuple[int, int]) -> Rectangle:

@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import __version__
+from ..errors import InputError
 from ..scene.aside import Together, written_aside
+from ..settings import Setting
 from . import words
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -37,8 +39,9 @@ def write_page(
     page: str,
     document: Mapping[str, object],
     together: Together | None = None,
+    table: str = "",
 ) -> None:
-    """Write the HTML to `path` and the document as JSON beside it; both appear together.
+    """Write the HTML to `path`, the document as JSON and the table as CSV beside it, together.
 
     Raises:
         InputError: the folder is missing or not writable.
@@ -47,7 +50,47 @@ def write_page(
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
     with written_aside(path, together) as aside:
         aside.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+        if table:
+            aside.with_suffix(".csv").write_text(table, encoding="utf-8")
         aside.write_text(page, encoding="utf-8")
+
+
+def check_html(path: str | Path) -> Path:
+    """The path of a report; raises InputError where its name is not that of an HTML file."""
+    name = Path(path)
+    if name.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"The report {name.name} is an HTML file; let its name end in .html.")
+    return name
+
+
+def setting_rows(
+    settings: Mapping[str, object], declared: Sequence[Setting]
+) -> list[tuple[str, object]]:
+    """Title and value of every setting, with its unit."""
+    known = {one.key: one for one in declared}
+    rows: list[tuple[str, object]] = []
+    for key, value in settings.items():
+        setting = known.get(key)
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        unit = f" {setting.unit}" if setting and setting.unit and numeric else ""
+        rows.append((setting.title if setting else key, f"{plain(value)}{unit}"))
+    return rows
+
+
+def pairs_of(data: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Names and values of a provenance, one level deep; settings have a table of their own."""
+    rows: list[tuple[str, object]] = []
+    for key, value in data.items():
+        if key == "settings":
+            continue
+        title = key.replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += [(f"{title}: {one}", plain(inner)) for one, inner in value.items()]
+        elif isinstance(value, list | tuple):
+            rows += [(f"{title} {place + 1}", plain(inner)) for place, inner in enumerate(value)]
+        else:
+            rows.append((title, plain(value)))
+    return rows
 
 
 def plain(value: object) -> Markup | str:

@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..accuracy.scores import ClassScores, Scores, mean
 from ..card import Card, CardInput
 from ..classes import MapClass
-from ..errors import InputError
 from ..scene.aside import Together
 from ..settings import Setting
 from ..training.split import Block, ClassShare, Split
 from . import drawing, words
-from .page import plain, render, write_page
+from .page import check_html, pairs_of, plain, render, setting_rows, write_page
 
 VERSION = 1
 _MOST_MAPS = 12
@@ -127,9 +126,7 @@ def write_training_report(
         InputError: the path does not end like an HTML file, or its folder is not writable.
         ResourceError: the disk is full.
     """
-    name = Path(path)
-    if name.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"The report {name.name} is an HTML file; let its name end in .html.")
+    name = check_html(path)
     write_page(
         path, training_page(report, name.with_suffix(".json").name), report.to_json(), together
     )
@@ -163,10 +160,10 @@ def training_page(report: TrainingReport, json_name: str) -> str:
         curves=drawing.curves(report.epochs, report.best_epoch) if report.epochs else "",
         maps=maps,
         more_maps=len(report.maps) - len(shown),
-        settings=_settings(report),
+        settings=setting_rows(report.settings, report.declared),
         model=_model(report),
         inputs=[_input(one) for one in report.card.inputs],
-        provenance=_provenance(report.card.provenance),
+        provenance=pairs_of(report.card.provenance),
     )
 
 
@@ -255,17 +252,6 @@ def _folds(folds: Sequence[Scores]) -> dict[str, object] | None:
     return {"numbers": list(range(1, len(folds) + 1)), "rows": rows}
 
 
-def _settings(report: TrainingReport) -> list[tuple[str, object]]:
-    declared = {one.key: one for one in report.declared}
-    rows: list[tuple[str, object]] = []
-    for key, value in dict(report.settings).items():
-        known = declared.get(key)
-        numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        unit = f" {known.unit}" if known and known.unit and numeric else ""
-        rows.append((known.title if known else key, f"{plain(value)}{unit}"))
-    return rows
-
-
 def _model(report: TrainingReport) -> list[tuple[str, object]]:
     card = report.card
     rows: list[tuple[str, object]] = [
@@ -285,19 +271,3 @@ def _input(one: CardInput) -> dict[str, object]:
     finer = "" if one.scale == 1 else f" {one.scale} × {one.scale} pixels lie in one of the result."
     note = f"{one.gsd:.4g} m a pixel, {one.data_type}.{finer}{nodata}"
     return {"role": one.role, "bands": bands, "note": note}
-
-
-def _provenance(data: Mapping[str, object]) -> list[tuple[str, object]]:
-    """Rows of name and value; the settings have a table of their own."""
-    rows: list[tuple[str, object]] = []
-    for key, value in data.items():
-        if key == "settings":
-            continue
-        title = key.replace("_", " ")
-        if isinstance(value, Mapping):
-            rows += [(f"{title}: {one}", plain(inner)) for one, inner in value.items()]
-        elif isinstance(value, list | tuple):
-            rows += [(f"{title} {place + 1}", plain(inner)) for place, inner in enumerate(value)]
-        else:
-            rows.append((title, plain(value)))
-    return rows

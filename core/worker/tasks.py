@@ -43,6 +43,12 @@ def _sample(job: Job, progress: Progress) -> dict[str, object]:
     return SAMPLES[family_named(job.family).key](job, progress)
 
 
+def _assess(job: Job, progress: Progress) -> dict[str, object]:
+    from ..accuracy.assess import assess
+
+    return assess(job, progress)
+
+
 def _family_of(job: Job) -> str:
     family = read_card(job.model).family
     if job.family and job.family != family:
@@ -60,5 +66,6 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         "inspect": _inspect,
         "import": _import_checkpoint,
         "sample": _sample,
+        "assess": _assess,
     }
 )
