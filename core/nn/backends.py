@@ -69,7 +69,19 @@ class Choice:
     reason: str
 
 
+def _load_numba() -> Kernel:
+    from .scan_numba import NumbaKernel
+
+    return NumbaKernel()
+
+
+def _of_das2f(channels: int, states: int) -> bool:
+    """The compiled loops know the shape of DAS²F only; others are left to plain torch."""
+    return (channels, states) == (64, 24)
+
+
 BACKENDS: Mapping[str, Backend] = {
+    "numba": Backend("compiled for this processor by numba", "cpu", _load_numba, _of_das2f),
     "torch": Backend("plain torch", None, TorchKernel, single_only=False),
 }
 
