@@ -1,5 +1,6 @@
 """A scene: the images of all roles, seen together on one reference grid."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -254,14 +255,18 @@ def _check_overlap(reference: Image, image: Image, progress: Progress) -> None:
             f"{_place(reference.grid)}, the second {_place(image.grid)}. Choose images of the "
             "same place, and check their coordinate systems."
         )
-    if share < 0.995:
+    # Half a pixel less at the edges is what grids that are shifted against each other have.
+    if share < 1 and overlap(reference.grid, image.grid, slack=0.5) < 0.999:
         progress.warn(
             f"{image.title} covers {share:.0%} of {reference.title}; the rest has no result."
         )
 
 
-def overlap(reference: Grid, other: Grid) -> float:
-    """The share (0–1) of the reference's box that the other grid's box covers."""
+def overlap(reference: Grid, other: Grid, slack: float = 0.0) -> float:
+    """The share (0–1) of the reference's box that the other grid's box covers.
+
+    The other box is taken to reach `slack` reference pixels further.
+    """
     if reference.crs and other.crs:
         try:
             box = other.bounds_in(reference.crs)
@@ -270,8 +275,9 @@ def overlap(reference: Grid, other: Grid) -> float:
     else:
         box = other.bounds
     west, south, east, north = reference.bounds
-    width = min(east, box[2]) - max(west, box[0])
-    height = min(north, box[3]) - max(south, box[1])
+    more = slack * math.sqrt(abs(reference.transform.determinant))
+    width = min(east, box[2] + more) - max(west, box[0] - more)
+    height = min(north, box[3] + more) - max(south, box[1] - more)
     if width <= 0 or height <= 0:
         return 0.0
     return width * height / ((east - west) * (north - south))

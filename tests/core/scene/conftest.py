@@ -32,21 +32,21 @@ def roles() -> tuple[Role, Role]:
     )
 
 
-class Told(Progress):
-    """Progress that remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        super().__init__(emit=self.events.append)
-
-    @property
-    def texts(self) -> list[str]:
-        return [str(event["text"]) for event in self.events if event["event"] == "log"]
+@pytest.fixture
+def texts() -> list[str]:
+    """What `told` was told, line by line."""
+    return []
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def told(texts: list[str]) -> Progress:
+    """Progress that remembers its log in `texts`."""
+
+    def remember(event: Event) -> None:
+        if event["event"] == "log":
+            texts.append(str(event["text"]))
+
+    return Progress(emit=remember)
 
 
 @pytest.fixture
