@@ -10,6 +10,7 @@ from ..classes import MapClass
 from ..errors import InputError
 from ..job import Job
 from ..progress import Progress
+from ..report.page import check_html, check_table
 from ..scene.aside import Together, check_writable
 from ..scene.grid import Shape
 from ..scene.sink import ClassSink
@@ -21,6 +22,7 @@ from .facts import ASSESS_SETTINGS
 from .matching import missing_classes
 from .scores import Scores
 from .tally import Intervals, Tally
+from .worst import driver_of, write_worst_places
 
 OUTPUTS = ("REPORT", "TABLE", "DISAGREEMENT", "WORST")
 MOST_WORST = 20
@@ -121,6 +123,7 @@ def assess(job: Job, progress: Progress) -> dict[str, object]:
     for key in OUTPUTS:
         if job.output(key):
             check_writable(job.output(key))
+    check_endings(job)
     with progress.stage("Reading map and reference", 0.05):
         comparison = open_comparison(job, settings, progress)
     with Together() as together:
@@ -129,6 +132,16 @@ def assess(job: Job, progress: Progress) -> dict[str, object]:
     for warning in found.warnings:
         progress.warn(warning)
     return values_of(found)
+
+
+def check_endings(job: Job) -> None:
+    """Refuse output names of a wrong kind before any work."""
+    if job.output("REPORT"):
+        check_html(job.output("REPORT"))
+    if job.output("TABLE"):
+        check_table(job.output("TABLE"))
+    if job.output("WORST"):
+        driver_of(job.output("WORST"))
 
 
 def _assessed(
@@ -336,7 +349,6 @@ def _block_shares(blocks: Tally) -> dict[int, tuple[int, int]]:
 
 def _write(job: Job, found: Assessment, comparison: Comparison, together: Together) -> None:
     from ..report.assessment import write_assessment_report, write_table
-    from .worst import write_worst_places
 
     if job.output("REPORT"):
         write_assessment_report(job.output("REPORT"), found, job, together)

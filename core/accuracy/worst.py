@@ -32,12 +32,7 @@ def write_worst_places(
     Raises:
         InputError: the file's ending stands for no vector format.
     """
-    driver = _DRIVERS.get(Path(path).suffix.lower())
-    if driver is None:
-        raise InputError(
-            f"{Path(path).name} is no layer that can be written; let its name end in .gpkg or "
-            ".geojson."
-        )
+    driver = driver_of(path)
     squares = np.array([_square(one, grid) for one in places], dtype=object)
     columns = {
         "rank": np.array([one.rank for one in places], np.int32),
@@ -56,6 +51,17 @@ def write_worst_places(
         except DataSourceError as error:
             raise OSError(str(error)) from error
         _write_style(aside.with_suffix(".qml"))
+
+
+def driver_of(path: str | Path) -> str:
+    """The vector format that the ending of `path` stands for; raises InputError for none."""
+    driver = _DRIVERS.get(Path(path).suffix.lower())
+    if driver is None:
+        raise InputError(
+            f"{Path(path).name} is no layer that can be written; let its name end in .gpkg or "
+            ".geojson."
+        )
+    return driver
 
 
 def _square(place: "WorstPlace", grid: Grid) -> shapely.Polygon:

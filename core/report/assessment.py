@@ -11,12 +11,11 @@ from ..accuracy.binary import BinaryScores
 from ..accuracy.estimates import Estimate, MapEstimates
 from ..accuracy.facts import ASSESS_SETTINGS
 from ..accuracy.tally import Interval
-from ..errors import InputError
 from ..job import Job
 from ..provenance import inputs_of, software
 from ..scene.aside import Together, written_aside
 from . import drawing, words
-from .page import check_html, pairs_of, render, setting_rows, write_page
+from .page import check_html, check_table, pairs_of, render, setting_rows, write_page
 
 VERSION = 1
 _COLUMNS = ("value", "name", "reference_pixels", "map_pixels", "users_accuracy",
@@ -47,13 +46,8 @@ def write_table(path: str | Path, found: Assessment, together: Together | None =
         InputError: the folder is missing or not writable, or the ending is neither.
         ResourceError: the disk is full.
     """
-    kind = Path(path).suffix.lower()
-    if kind not in (".json", ".csv"):
-        raise InputError(
-            f"The table {Path(path).name} is JSON or CSV; let its name end in .json or .csv."
-        )
     text = class_table(found)
-    if kind == ".json":
+    if check_table(path) == ".json":
         document = assessment_document(found)
         text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     with written_aside(path, together) as aside:

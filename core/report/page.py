@@ -63,6 +63,16 @@ def check_html(path: str | Path) -> Path:
     return name
 
 
+def check_table(path: str | Path) -> str:
+    """“.json” or “.csv”; raises InputError where the path ends in neither."""
+    kind = Path(path).suffix.lower()
+    if kind not in (".json", ".csv"):
+        raise InputError(
+            f"The table {Path(path).name} is JSON or CSV; let its name end in .json or .csv."
+        )
+    return kind
+
+
 def setting_rows(
     settings: Mapping[str, object], declared: Sequence[Setting]
 ) -> list[tuple[str, object]]:

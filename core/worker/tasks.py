@@ -49,6 +49,24 @@ def _assess(job: Job, progress: Progress) -> dict[str, object]:
     return assess(job, progress)
 
 
+def _sample_points(job: Job, progress: Progress) -> dict[str, object]:
+    from ..accuracy.sampling import sample_points
+
+    return sample_points(job, progress)
+
+
+def _prove(job: Job, progress: Progress) -> dict[str, object]:
+    from .proof import prove
+
+    return prove(job, progress)
+
+
+def _diagnose(job: Job, progress: Progress) -> dict[str, object]:
+    from .diagnosis import diagnose
+
+    return diagnose(job, progress)
+
+
 def _family_of(job: Job) -> str:
     family = read_card(job.model).family
     if job.family and job.family != family:
@@ -67,5 +85,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         "import": _import_checkpoint,
         "sample": _sample,
         "assess": _assess,
+        "samplepoints": _sample_points,
+        "prove": _prove,
+        "diagnose": _diagnose,
     }
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +13,12 @@ import pytest
 import rasterio
 import shapely
 from sklearn import metrics
-from terraweave.core.accuracy.assess import disagreement_classes
+from terraweave.core.accuracy.assess import assess, disagreement_classes
 from terraweave.core.accuracy.matching import read_legend
 from terraweave.core.classes import MapClass
 from terraweave.core.errors import InputError
+from terraweave.core.job import Job
+from terraweave.core.progress import Progress
 
 if TYPE_CHECKING:
     from .conftest import Workbench
@@ -299,8 +300,18 @@ def test_outputs_are_optional(bench: Workbench, truth: Truth) -> None:
     assert not list(bench.folder.glob("assessed*"))
 
 
-def test_table_with_another_ending_is_refused(bench: Workbench, truth: Truth) -> None:
-    from terraweave.core.report.assessment import write_table
-
-    with pytest.raises(InputError, match=r"let its name end in \.json or \.csv"):
-        write_table(Path("scores.xlsx"), None)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("key", "name", "remedy"),
+    [
+        ("TABLE", "scores.xlsx", r"let its name end in \.json or \.csv"),
+        ("REPORT", "report.pdf", r"let its name end in \.html"),
+        ("WORST", "worst.tif", r"let its name end in \.gpkg or \.geojson"),
+    ],
+)
+def test_output_of_the_wrong_kind_is_refused_before_work(
+    bench: Workbench, truth: Truth, key: str, name: str, remedy: str
+) -> None:
+    job = Job("assess", outputs={key: str(bench.folder / name)})
+    with pytest.raises(InputError, match=remedy):
+        assess(job, Progress())
+    assert not list(bench.folder.iterdir())
