@@ -1,4 +1,4 @@
-"""Runs one program of the set-up: every line into a log, cancel at any time, nothing left behind."""
+"""Runs one program of the set-up: its lines into a log, cancel at any time, nothing left over."""
 
 import os
 import queue

@@ -168,7 +168,9 @@ def classified(text: str, status: int, doing: str) -> SetupError:
         found = failure.found(text)
         if found is not None:
             words = _line_of(text, found.start())
-            return SetupError(failure.kind, f"{failure.sentence} It was said while {doing}: {words}")
+            return SetupError(
+                failure.kind, f"{failure.sentence} It was said while {doing}: {words}"
+            )
     if status < 0:
         return SetupError(
             "killed",

@@ -81,7 +81,8 @@ def choose_builds(
         return ("any",), f"{graphics.sentence} The platform has one build of torch."
     use_card = graphics.usable if wanted == "auto" else wanted == "gpu"
     if use_card:
-        return ("cuda",), f"{graphics.sentence} The build of torch for NVIDIA cards is taken{_as(wanted)}."
+        reason = f"The build of torch for NVIDIA cards is taken{_as(wanted)}."
+        return ("cuda",), f"{graphics.sentence} {reason}"
     reason = f"{graphics.sentence} The build of torch for the processor is taken{_as(wanted)}"
     if "cpu" not in builds:
         return ("cuda",), (
@@ -99,5 +100,5 @@ def _as(wanted: str) -> str:
 
 
 def preferred_pythons(wanted: str, pythons: Iterable[str], cpu: Iterable[str]) -> tuple[str, ...]:
-    """The Python versions to look for first: where the small build is wanted, those that have it."""
+    """The Python versions to look for first: those with the build that is wanted."""
     return tuple(pythons) if wanted == "gpu" else tuple(cpu)

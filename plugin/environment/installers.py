@@ -104,9 +104,7 @@ def install_with_uv(
     ]  # fmt: skip
 
 
-def add_with_pip(
-    environment: Path, requirement: str, sources: Sources, *options: str
-) -> Command:
+def add_with_pip(environment: Path, requirement: str, sources: Sources, *options: str) -> Command:
     """Add a package that the lock does not have; only its index vouches for it."""
     return [
         *_pip(environment), "install", *_PIP_OPTIONS, *options, requirement, *sources.options(),

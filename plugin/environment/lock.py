@@ -100,8 +100,7 @@ def requirements_text(wheels: Sequence[Wheel]) -> str:
     for wheel in wheels:
         hashes.setdefault(f"{wheel.package}=={wheel.version}", []).append(wheel.sha256)
     return "".join(
-        f"{pin}{''.join(f' --hash=sha256:{one}' for one in some)}\n"
-        for pin, some in hashes.items()
+        f"{pin}{''.join(f' --hash=sha256:{one}' for one in some)}\n" for pin, some in hashes.items()
     )
 
 

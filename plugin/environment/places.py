@@ -1,10 +1,10 @@
 """The folders of the worker below the user's profile, and the switch between environments.
 
-    environments/KEY/            one environment each; KEY names build, Python and lock
-    environments/KEY/terraweave.json   written last, when the environment has proved itself
-    current                      the name of the environment in use, replaced in one step
-    wheels/KEY/                  downloads that wait for their installation
-    temporary/  logs/
+environments/KEY/            one environment each; KEY names build, Python and lock
+environments/KEY/terraweave.json   written last, when the environment has proved itself
+current                      the name of the environment in use, replaced in one step
+wheels/KEY/                  downloads that wait for their installation
+temporary/  logs/
 """
 
 import json

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .failures import FAILURES, SetupError, classified_os_error
@@ -42,7 +42,7 @@ class Request:
 
     python: str = ""
     wanted: str = "auto"
-    sources: Sources = Sources()
+    sources: Sources = field(default_factory=Sources)
     installer: str = "auto"
     mamba: bool = False
 
@@ -138,12 +138,12 @@ def make_plans(
     pythons = pythons_of(lock)
     has_cpu = [one for one in pythons if builds_of(lock, one) != ("cuda",)]
     wanted = "gpu" if request.wanted == "auto" and graphics.usable else request.wanted
-    python, brought = _python(request, pythons, variables, uv, preferred_pythons(wanted, pythons, has_cpu))
+    python, brought = _python(
+        request, pythons, variables, uv, preferred_pythons(wanted, pythons, has_cpu)
+    )
     minor = python.minor if python else brought
     builds, reason = choose_builds(request.wanted, builds_of(lock, minor), graphics)
-    first = Plan(
-        platform, "", reason, python, uv, (), request.sources, Places(root), brought
-    )
+    first = Plan(platform, "", reason, python, uv, (), request.sources, Places(root), brought)
     return [replace(first, build=one, wheels=wheels_for(lock, minor, one)) for one in builds]
 
 
