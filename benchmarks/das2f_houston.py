@@ -17,12 +17,12 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import sklearn
 import torch
 from numpy.typing import NDArray
@@ -64,10 +64,11 @@ from terraweave.core.families.das2f.patches import (  # noqa: E402
     Pixels,
     cut_patches,
 )
-from terraweave.core.job import Source  # noqa: E402
+from terraweave.core.families.das2f.training_data import labelled_scenes  # noqa: E402
+from terraweave.core.job import Features, Job, Source  # noqa: E402
 from terraweave.core.progress import Progress  # noqa: E402
 from terraweave.core.scene.grid import Window  # noqa: E402
-from terraweave.core.scene.scene import Scene, open_scene  # noqa: E402
+from terraweave.core.scene.scene import Scene  # noqa: E402
 from terraweave.core.settings import Value, resolve  # noqa: E402
 from terraweave.core.training.checkpoint import Checkpoint  # noqa: E402
 from terraweave.core.training.loop import Plan  # noqa: E402
@@ -93,16 +94,20 @@ class Houston:
         return cut_patches([self.scene], self.pixels, window, self.scene.scales["PAN"], Progress())
 
 
-def read_houston(folder: Path, scene: Scene) -> Houston:
-    """Labels and folds of an open scene."""
-    with rasterio.open(folder / "labels_train.tif") as file:
-        labels = file.read(1)
-    row, column = np.nonzero(labels)
-    values = np.unique(labels[row, column])
-    classes = tuple(MapClass(int(value), f"class {value}", "#808080") for value in values)
-    target = np.searchsorted(values, labels[row, column]).astype(np.int64)
-    pixels = Pixels(np.zeros_like(row), row, column, target)
-    return Houston(scene, pixels, classes, folds_of(row, column))
+@contextmanager
+def open_houston(folder: Path) -> Iterator[Houston]:
+    """The scene with its labels, read as the tool reads them, and the folds."""
+    job = Job(
+        task="train",
+        family=DAS2F.key,
+        inputs={
+            "MS": (Source(str(folder / "ms.tif")),), "PAN": (Source(str(folder / "pan.tif")),)
+        },
+        labels=Features(str(folder / "labels_train.tif")),
+    )  # fmt: skip
+    with labelled_scenes(job, Progress()) as data:
+        fold = folds_of(data.pixels.row, data.pixels.column)
+        yield Houston(data.scenes[0], data.pixels, data.classes, fold)
 
 
 def folds_of(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -271,12 +276,8 @@ def main() -> None:
         network("DAS²F, defaults", **short),
     ]
     seeds, folds = ([0], [0]) if given.quick else ([0, 1, 2], list(range(FOLDS)))
-    inputs = {
-        "MS": Source(str(given.folder / "ms.tif")), "PAN": Source(str(given.folder / "pan.tif"))
-    }  # fmt: skip
     rows: dict[str, list[dict[str, float]]] = {}
-    with open_scene(inputs, DAS2F.roles, progress=Progress()) as scene:
-        houston = read_houston(given.folder, scene)
+    with open_houston(given.folder) as houston:
         for method in methods:
             if given.only in method.name:
                 rows[method.name] = list(trials(method, houston, seeds, folds))
