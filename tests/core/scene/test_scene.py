@@ -176,7 +176,9 @@ def test_a_half_pixel_offset_is_the_mean_of_neighbours_and_is_said(
     ]
 
 
-def test_a_linear_ramp_survives_an_odd_ratio(write_raster: WriteRaster, roles: Roles, told) -> None:
+def test_a_linear_ramp_survives_an_odd_ratio(
+    write_raster: WriteRaster, roles: Roles, told: Progress, texts: list[str]
+) -> None:
     size = 0.50002  # as in a real pair: 4.0002 rather than 4
     columns = (np.arange(400) + 0.5) * size
     ramp = np.repeat(columns[None, None, :], 400, axis=1).astype(np.float32)
@@ -258,7 +260,9 @@ def test_another_crs_is_warped_onto_the_reference(
     assert pan.path
 
 
-def test_a_much_finer_image_is_averaged(write_raster: WriteRaster, told) -> None:
+def test_a_much_finer_image_is_averaged(
+    write_raster: WriteRaster, told: Progress, texts: list[str]
+) -> None:
     image = Role("IMAGE", "image", "", reference=True)
     dem = Role("DEM", "elevation", "", maximum_bands=1)
     fine = pan_values(150, 170)
