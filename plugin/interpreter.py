@@ -7,12 +7,14 @@ from pathlib import Path
 from qgis.core import QgsApplication, QgsSettings
 
 from ..core.errors import InputError
+from .environment.places import Places
 
 SETTING = "terraweave/python"
 VARIABLE = "TERRAWEAVE_PYTHON"
 REMEDY = (
     f"Name the Python of a worker environment in the QGIS setting “{SETTING}” or in the "
-    f"environment variable {VARIABLE}, or let Terraweave make one."
+    f"environment variable {VARIABLE}, or let Terraweave make one: run the tool “Set up the "
+    "worker” (terraweave:setup)."
 )
 
 
@@ -34,8 +36,8 @@ def worker_folder() -> Path:
 
 
 def environment_folder() -> Path:
-    """Where the worker environment that Terraweave makes itself lies."""
-    return worker_folder() / "environment"
+    """Where the worker environment that Terraweave made itself lies: the one in use."""
+    return Places(worker_folder()).current() or worker_folder() / "environment"
 
 
 def cache_folder() -> Path:
@@ -57,10 +59,10 @@ def find_interpreter() -> Interpreter:
     )
     for text, origin in named:
         if text.strip():
-            return _checked(Path(text.strip()).expanduser(), origin)
+            return interpreter_at(Path(text.strip()).expanduser(), origin)
     for path in pythons_of(environment_folder()):
         if path.is_file():
-            return _checked(path, "the user's profile")
+            return interpreter_at(path, "the user's profile")
     raise InterpreterError(f"The worker environment of Terraweave is missing. {REMEDY}")
 
 
@@ -73,7 +75,12 @@ def pythons_of(environment: Path) -> tuple[Path, ...]:
     )
 
 
-def _checked(path: Path, origin: str) -> Interpreter:
+def interpreter_at(path: Path, origin: str) -> Interpreter:
+    """The worker's Python that `path`, a file or the folder of an environment, names.
+
+    Raises:
+        InterpreterError: it cannot be a Python that runs; `origin` says who named it.
+    """
     if path.is_dir():
         path = next((inner for inner in pythons_of(path) if inner.is_file()), path)
     if not path.is_absolute() or not path.is_file():

@@ -3,10 +3,12 @@
 from qgis.core import QgsProcessingAlgorithm
 
 from ...core.families import FAMILIES
+from .diagnose import DiagnoseAlgorithm
 from .importcheckpoint import ImportCheckpointAlgorithm
 from .inspectmodel import InspectModelAlgorithm
 from .predict import PredictAlgorithm
 from .samplescene import SampleSceneAlgorithm
+from .setup import SetupAlgorithm
 from .train import TrainAlgorithm
 
 
@@ -18,4 +20,6 @@ def all_algorithms() -> list[QgsProcessingAlgorithm]:
         InspectModelAlgorithm(),
         ImportCheckpointAlgorithm(),
         SampleSceneAlgorithm(),
+        SetupAlgorithm(),
+        DiagnoseAlgorithm(),
     ]

@@ -78,9 +78,10 @@ def run_child(
 
 
 def _read(stream: IO[bytes] | None, lines: "queue.SimpleQueue[str | None]") -> None:
-    with suppress(ValueError):
-        for line in stream or ():
-            lines.put(line.decode("utf-8", errors="replace").rstrip())
+    if stream is not None:
+        with stream:
+            for line in stream:
+                lines.put(line.decode("utf-8", errors="replace").rstrip())
     lines.put(None)
 
 

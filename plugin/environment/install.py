@@ -12,6 +12,7 @@ from qgis.PyQt.QtCore import QLockFile
 
 from ...core import __version__
 from ...core.errors import TerraweaveError
+from .accelerators import add_card_build, add_mamba
 from .failures import SetupError, classified_os_error
 from .installers import (
     install_with_pip,
@@ -68,14 +69,15 @@ def install(
     """
     places = plans[0].places
     with _alone(places), _logged(places, variables, feedback, secrets) as (stages, log):
-        for plan, is_last in zip(plans, [False] * (len(plans) - 1) + [True], strict=True):
+        *others, last = plans
+        for plan in others:
             try:
                 return _attempt(plan, stages, log, prove)
             except SetupError as error:
-                if is_last or error.kind != "resolver":
+                if error.kind not in ("resolver", "wheels"):
                     raise
                 stages.warn(f"The build “{plan.build}” cannot be had here: {error}")
-    raise SetupError("unknown", "There was nothing to install.")
+        return _attempt(last, stages, log, prove)
 
 
 def fill_folder(
@@ -162,8 +164,13 @@ def _make(plan: Plan, stages: Stages, folder: Path, prove: Prove) -> Mapping[str
         _make_with_uv(plan, plan.uv, stages, folder)
     else:
         _make_with_pip(plan, stages, folder)
+    if plan.card_build:
+        add_card_build(plan, stages, folder)
     with stages.stage("Proving the new environment", 100):
-        return prove(python_in(folder), stages.feedback)
+        proof = prove(python_in(folder), stages.feedback)
+    if plan.mamba:
+        add_mamba(plan, stages, folder, prove)
+    return proof
 
 
 def _make_with_pip(plan: Plan, stages: Stages, folder: Path) -> None:
@@ -187,7 +194,7 @@ def _make_with_pip(plan: Plan, stages: Stages, folder: Path) -> None:
 def _make_with_uv(plan: Plan, uv: Path, stages: Stages, folder: Path) -> None:
     cache = plan.places.root / "uv"
     stages.variables = uv_variables(stages.variables, plan.places.root / "pythons")
-    python = str(plan.python.path) if plan.python else plan.brought
+    python = str(plan.python.path) if plan.python else plan.minor
     with stages.stage("Making an empty environment with uv", 6):
         stages.run(make_with_uv(uv, python, folder, cache), "making an empty environment")
     with stages.stage(f"Downloading and installing with uv, {megabytes(plan.room)} in all", 88):

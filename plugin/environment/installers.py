@@ -34,10 +34,18 @@ class Sources:
         return options + (["--extra-index-url", self.extra_index] if self.extra_index else [])
 
 
+def clean_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """`variables` without what QGIS sets for its own Python, GDAL and PROJ."""
+    return {
+        key: value
+        for key, value in variables.items()
+        if not key.startswith(("PYTHON", "QT_", "PROJ_", "GDAL_")) and key not in _MISLEADING
+    }
+
+
 def installer_variables(variables: Mapping[str, str], temporary: Path) -> dict[str, str]:
     """`variables` for an installer: its temporary files below ours, nothing misleading."""
-    kept = {key: value for key, value in variables.items() if key not in _MISLEADING}
-    return kept | {
+    return clean_variables(variables) | {
         "PIP_USER": "0",
         "PIP_NO_INPUT": "1",
         "PYTHONNOUSERSITE": "1",

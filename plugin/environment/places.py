@@ -50,8 +50,9 @@ class Places:
         """The environment in use, if one was ever switched to."""
         if not self.pointer.is_file():
             return None
-        name = self.pointer.read_text(encoding="utf-8").strip()
-        return self.environments / name if name else None
+        name = self.pointer.read_text(encoding="utf-8", errors="replace").strip()
+        # A name only: whoever changes this file does not lead us elsewhere.
+        return self.environments / Path(name).name if Path(name).name else None
 
     def switch(self, folder: Path) -> None:
         """Use the environment in `folder` from now on: in one step, or not at all."""

@@ -49,27 +49,28 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One environment that could be made."""
+    """One environment that could be made.
+
+    `minor` is its Python version, such as 3.11; where there is no `python` yet, uv brings it.
+    """
 
     platform: str
     build: str
     reason: str
+    minor: str
     python: Python | None
     uv: Path | None
     wheels: tuple[Wheel, ...]
     sources: Sources
     places: Places
-    brought: str = ""
-
-    @property
-    def minor(self) -> str:
-        """The Python version of the environment, such as 3.11."""
-        return self.python.minor if self.python else self.brought
+    mamba: bool = False
+    card_build: bool = False
 
     @property
     def key(self) -> str:
         """The name of the environment's folder: build, Python and the hash of the lock."""
-        return f"{self.build}-py{self.minor.replace('.', '')}-{lock_key(self.wheels)}"
+        build = "card" if self.card_build else self.build
+        return f"{build}-py{self.minor.replace('.', '')}-{lock_key(self.wheels)}"
 
     @property
     def to_download(self) -> int:
@@ -87,7 +88,7 @@ class Plan:
             version = ".".join(str(part) for part in self.python.version)
             made = f"It is made from Python {version} of {self.python.origin}: {self.python.path}."
         else:
-            made = f"No suitable Python is installed, so uv brings Python {self.brought}."
+            made = f"No suitable Python is installed, so uv brings Python {self.minor}."
         source = (
             f"The packages come from the folder {self.sources.folder}; nothing is downloaded."
             if self.sources.folder
@@ -138,13 +139,53 @@ def make_plans(
     pythons = pythons_of(lock)
     has_cpu = [one for one in pythons if builds_of(lock, one) != ("cuda",)]
     wanted = "gpu" if request.wanted == "auto" and graphics.usable else request.wanted
-    python, brought = _python(
+    python, minor = _python(
         request, pythons, variables, uv, preferred_pythons(wanted, pythons, has_cpu)
     )
-    minor = python.minor if python else brought
     builds, reason = choose_builds(request.wanted, builds_of(lock, minor), graphics)
-    first = Plan(platform, "", reason, python, uv, (), request.sources, Places(root), brought)
+    card_build, reason = _card_build(platform, wanted, request, reason)
+    first = Plan(
+        platform, "", reason, minor, python, uv, (), request.sources, Places(root),
+        request.mamba, card_build,
+    )  # fmt: skip
     return [replace(first, build=one, wheels=wheels_for(lock, minor, one)) for one in builds]
+
+
+def make_fetch_plan(
+    platform: str,
+    minor: str,
+    wanted: str,
+    sources: Sources,
+    root: Path,
+    variables: Mapping[str, str],
+) -> Plan:
+    """What to fetch into a folder of wheels; by default for this platform and its Python.
+
+    Raises:
+        LockError: the lock has no such platform or Python.
+        PythonError: there is no Python here whose pip could fetch.
+    """
+    here = platform_name()
+    python = choose_python(pythons_of(read_lock(here)), variables)
+    lock = read_lock(platform or here)
+    minor = minor or ("3.12" if platform else python.minor)
+    builds = builds_of(lock, minor)
+    build = {"cpu": "cpu", "gpu": "cuda"}.get(wanted, "cpu")
+    build = build if build in builds else (builds or ("any",))[0]
+    wheels = wheels_for(lock, minor, build)
+    return Plan(platform or here, build, "", minor, python, None, wheels, sources, Places(root))
+
+
+def _card_build(platform: str, wanted: str, request: Request, reason: str) -> tuple[bool, str]:
+    """Whether torch's build for cards comes from the user's own index, and why, in words."""
+    if not platform.startswith("windows") or wanted != "gpu":
+        return False, reason
+    if request.sources.extra_index and not request.sources.folder:
+        return True, f"{reason} Its build for NVIDIA cards comes from the index that you named."
+    return False, (
+        f"{reason} It computes on the processor: for Windows the public index has none for NVIDIA "
+        "cards. Name an index that has one in EXTRA_INDEX to use the card."
+    )
 
 
 def _uv_for(request: Request, variables: Mapping[str, str]) -> Path | None:
@@ -166,7 +207,7 @@ def _python(
     uv: Path | None,
     prefer: tuple[str, ...],
 ) -> tuple[Python | None, str]:
-    """A Python that is here, or the version that uv shall bring."""
+    """A Python that is here, or none, and the version, which uv may have to bring."""
     try:
         found = choose_python(
             pythons, variables, named=request.python, with_uv=uv is not None, prefer=prefer
@@ -175,7 +216,7 @@ def _python(
         if uv is None or request.python or request.sources.folder:
             raise
         return None, (prefer or pythons)[0]
-    return found, ""
+    return found, found.minor
 
 
 def check_room(plan: Plan, free: int | None = None) -> None:
