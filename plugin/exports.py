@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree as Xml  # nosec B405 - writes only
 
 from qgis.core import (
-    QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
     QgsFeature,
     QgsFeatureRequest,
@@ -15,11 +15,13 @@ from qgis.core import (
     QgsRasterBlockFeedback,
     QgsRasterDataProvider,
     QgsRasterFileWriter,
+    QgsRasterLayer,
+    QgsRasterNuller,
     QgsRasterPipe,
-    QgsRectangle,
 )
 from qgis.PyQt.QtCore import QDate, QDateTime, Qt, QTime
 
+from ..core.classes import NAME_FIELDS
 from ..core.errors import Cancelled, InputError, ResourceError
 
 # Enough for a tenth of a millimetre in degrees.
@@ -27,33 +29,26 @@ _DIGITS = 12
 
 
 def write_raster(
-    provider: QgsRasterDataProvider,
+    layer: QgsRasterLayer,
     path: Path,
-    crs: QgsCoordinateReferenceSystem,
     transforms: QgsCoordinateTransformContext,
     feedback: QgsProcessingFeedback,
 ) -> None:
-    """Write all bands of `provider` as they are to the GeoTIFF `path`, in its own grid.
+    """Write all bands of `layer` as they are to the GeoTIFF `path`, in the layer's own grid.
+
+    Names of bands go into GDAL's companion file, since the writer leaves them out.
 
     Raises:
         Cancelled: the user asked for it.
         ResourceError: reading or writing failed.
     """
-    pipe = QgsRasterPipe()
-    if not pipe.set(provider.clone()):
-        raise ResourceError(f"The raster for {path.name} cannot be read; load the layer again.")
     writer = QgsRasterFileWriter(str(path))
     writer.setOutputFormat("GTiff")
     writer.setCreateOptions(["TILED=YES", "COMPRESS=DEFLATE", "ZLEVEL=1", "BIGTIFF=IF_SAFER"])
+    size = layer.width(), layer.height()
     with _reporting_to(feedback) as block_feedback:
         code = writer.writeRaster(
-            pipe,
-            provider.xSize(),
-            provider.ySize(),
-            provider.extent(),
-            crs,
-            transforms,
-            block_feedback,
+            _pipe_of(layer), *size, layer.extent(), layer.crs(), transforms, block_feedback
         )
     if feedback.isCanceled():
         raise Cancelled("The run was cancelled.")
@@ -63,6 +58,34 @@ def write_raster(
             f"A copy of the raster for the worker could not be written to {path.parent} "
             f"({errors}). Check the layer, and the space in the folder for temporary files."
         )
+    _write_band_names(layer.dataProvider(), path)
+
+
+def _pipe_of(layer: QgsRasterLayer) -> QgsRasterPipe:
+    """The layer's pixels, with the user's own nodata values where the file has none."""
+    provider = layer.dataProvider()
+    pipe = QgsRasterPipe()
+    if not pipe.set(provider.clone()):
+        raise ResourceError(f"“{layer.name()}” cannot be read; load the layer again.")
+    nuller = QgsRasterNuller()
+    for band in range(1, layer.bandCount() + 1):
+        ranges = provider.userNoDataValues(band)
+        if ranges and not provider.sourceHasNoDataValue(band):
+            nuller.setNoData(band, ranges)
+            nuller.setOutputNoDataValue(band, ranges[0].min())
+    pipe.insert(1, nuller)
+    return pipe
+
+
+def _write_band_names(provider: QgsRasterDataProvider, path: Path) -> None:
+    root = Xml.Element("PAMDataset")
+    for band in range(1, provider.bandCount() + 1):
+        if name := provider.bandDescription(band):
+            element = Xml.SubElement(root, "PAMRasterBand", band=str(band))
+            Xml.SubElement(element, "Description").text = name
+    companion = path.with_name(path.name + ".aux.xml")
+    if len(root) and not companion.exists():
+        companion.write_text(Xml.tostring(root, encoding="unicode"), encoding="utf-8")
 
 
 @contextmanager
@@ -83,22 +106,22 @@ def write_geojson(
     field: str,
     path: Path,
     feedback: QgsProcessingFeedback,
-    within: QgsRectangle | None = None,
 ) -> int:
-    """Write the features of `source`, with `field` alone, and return how many there are.
+    """Write the features of `source` and return how many there are.
 
-    Coordinates stay in the source's own system. Features without geometry are written as such,
-    so that the worker can say how many there are.
+    Of the attributes only `field` and one that may name its values are kept. Coordinates stay in
+    the source's own system. Features without geometry are written as such, so that the worker
+    can say how many there are.
 
     Raises:
         Cancelled: the user asked for it.
         ResourceError: the file cannot be written.
     """
+    count = 0
     try:
         with path.open("w", encoding="utf-8") as file:
             file.write('{"type": "FeatureCollection", "features": [')
-            count = 0
-            for line in _lines(source, field, feedback, within):
+            for line in _lines(source, field, feedback):
                 file.write((",\n" if count else "\n") + line)
                 count += 1
             file.write("\n]}\n")
@@ -111,15 +134,10 @@ def write_geojson(
 
 
 def _lines(
-    source: QgsProcessingFeatureSource,
-    field: str,
-    feedback: QgsProcessingFeedback,
-    within: QgsRectangle | None,
+    source: QgsProcessingFeatureSource, field: str, feedback: QgsProcessingFeedback
 ) -> Iterator[str]:
+    names = _kept_fields(source.fields().names(), field)
     request = QgsFeatureRequest()
-    if within is not None:
-        request.setFilterRect(within)
-    names = [field] if field else []
     request.setSubsetOfAttributes(names, source.fields())
     total = max(source.featureCount(), 1)
     for number, feature in enumerate(source.getFeatures(request)):
@@ -127,11 +145,18 @@ def _lines(
             raise Cancelled("The run was cancelled.")
         if number % 100 == 0:
             feedback.setProgress(100.0 * number / total)
-        yield _feature_text(feature, field)
+        yield _feature_text(feature, names)
 
 
-def _feature_text(feature: QgsFeature, field: str) -> str:
-    properties = {field: plain_value(feature.attribute(field))} if field else {}
+def _kept_fields(names: list[str], field: str) -> list[str]:
+    if not field:
+        return []
+    spoken = next((one for name in NAME_FIELDS for one in names if one.casefold() == name), field)
+    return [field] if spoken == field else [field, spoken]
+
+
+def _feature_text(feature: QgsFeature, names: list[str]) -> str:
+    properties = {name: plain_value(feature.attribute(name)) for name in names}
     geometry = feature.geometry()
     shape = "null" if geometry.isNull() or geometry.isEmpty() else geometry.asJson(_DIGITS)
     return f'{{"type": "Feature", "properties": {json.dumps(properties)}, "geometry": {shape}}}'

@@ -169,7 +169,8 @@ class Display:
     def _progress(self, event: Event) -> None:
         fraction = event.get("fraction")
         if isinstance(fraction, int | float):
-            self._feedback.setProgress(100.0 * fraction)
+            # What the host has prepared for the worker is already on the bar.
+            self._feedback.setProgress(max(self._feedback.progress(), 100.0 * fraction))
         stage, left = str(event.get("stage", "")), event.get("seconds_left")
         news = stage != self._stage
         # QGIS repeats every progress text in the log, so that ten a second would bury the rest.

@@ -16,7 +16,6 @@ from qgis.core import (
     QgsProcessingFeatureSource,
     QgsProcessingFeedback,
     QgsProviderRegistry,
-    QgsRasterDataProvider,
     QgsRasterLayer,
     QgsVectorLayer,
 )
@@ -61,16 +60,19 @@ def _readable_path(layer: QgsRasterLayer) -> str:
     provider = layer.dataProvider()
     if layer.providerType() != "gdal" or layer.crs() != provider.crs():
         return ""
-    if any(_own_nodata(provider, band) for band in range(1, layer.bandCount() + 1)):
+    if any(provider.userNoDataValues(band) for band in range(1, layer.bandCount() + 1)):
         return ""
     path = local_path(layer)
     return "" if Path(path).suffix.lower() in _HOST_ONLY else path
 
 
-def _own_nodata(provider: QgsRasterDataProvider, band: int) -> bool:
-    """Whether the user has told QGIS another nodata value than the file has."""
-    switched_off = provider.sourceHasNoDataValue(band) and not provider.useSourceNoDataValue(band)
-    return switched_off or bool(provider.userNoDataValues(band))
+def _own_copy(layer: QgsRasterLayer) -> QgsRasterLayer:
+    """A clone of the run's own, since the user may remove the layer while the run goes on."""
+    copy = layer.clone()
+    for band in range(1, layer.bandCount() + 1):
+        # QGIS's clone forgets these.
+        copy.dataProvider().setUserNoDataValue(band, layer.dataProvider().userNoDataValues(band))
+    return copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,7 @@ class PreparedRaster:
 
     name: str
     path: str
-    provider: QgsRasterDataProvider | None
-    crs: QgsCoordinateReferenceSystem
+    copy: QgsRasterLayer | None
     transforms: QgsCoordinateTransformContext
 
     @classmethod
@@ -97,17 +98,17 @@ class PreparedRaster:
                 f"“{layer.name()}” is a picture from a server, without pixels of its own; save "
                 "it as a GeoTIFF first (Export, Save As…) and choose the resolution there."
             )
-        clone = None if path else provider.clone()
-        return cls(layer.name(), path, clone, layer.crs(), context.transformContext())
+        copy = None if path else _own_copy(layer)
+        return cls(layer.name(), path, copy, context.transformContext())
 
     def written(self, folder: Path, stem: str, feedback: QgsProcessingFeedback) -> Source:
         """The raster as the worker reads it; copied to `folder` where that is necessary."""
-        if self.provider is None:
+        if self.copy is None:
             return Source(self.path, self.name)
-        copy = folder / f"{stem}.tif"
+        path = folder / f"{stem}.tif"
         feedback.pushInfo(f"Copying “{self.name}” to a file for the worker.")
-        write_raster(self.provider, copy, self.crs, self.transforms, feedback)
-        return Source(str(copy), self.name)
+        write_raster(self.copy, path, self.transforms, feedback)
+        return Source(str(path), self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,8 @@ Style = Callable[[QgsMapLayer], None]
 
 # Light where the model hesitates, dark where it is sure; even in lightness, safe for all eyes.
 _RAMP = ("#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154")
-# The fields that polygons may carry the class in: its number first, then its name.
-_VALUE_FIELDS = ("class_value", "value", "class_id")
-_NAME_FIELDS = ("class", "class_name", "name")
+# The field of the worker's polygons that holds the class number.
+_VALUE_FIELD = "class_value"
 
 # QGIS keeps only a bare pointer to a post-processor; Python has to keep the object.
 _alive: dict[str, "LayerStyler"] = {}
@@ -109,16 +108,8 @@ def polygon_style(classes: Sequence[MapClass]) -> Style:
     def apply(layer: QgsMapLayer) -> None:
         if not isinstance(layer, QgsVectorLayer):
             return
-        names = {name.lower(): name for name in layer.fields().names()}
-        by_value = next((names[one] for one in _VALUE_FIELDS if one in names), "")
-        by_name = next((names[one] for one in _NAME_FIELDS if one in names), "")
-        if not by_value and not by_name:
-            return
-        categories = [
-            QgsRendererCategory(one.value if by_value else one.name, _fill(one), one.name)
-            for one in classes
-        ]
-        layer.setRenderer(QgsCategorizedSymbolRenderer(by_value or by_name, categories))
+        categories = [QgsRendererCategory(one.value, _fill(one), one.name) for one in classes]
+        layer.setRenderer(QgsCategorizedSymbolRenderer(_VALUE_FIELD, categories))
 
     return apply
 

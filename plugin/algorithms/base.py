@@ -13,20 +13,22 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingMultiStepFeedback,
     QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QIcon
 
 from ...core.errors import Cancelled, InputError, TerraweaveError
-from ...core.job import Job
+from ...core.job import Features, Job, Source
 from ..checks import destination_path
 from ..interpreter import InterpreterError, find_interpreter
 from ..job import JobCancelled, JobResult, run_job
+from ..sources import PreparedFeatures, PreparedRaster
 
 _ICON = Path(__file__).resolve().parents[2] / "resources" / "icons" / "terraweave.svg"
 Parameters = dict[str, Any]
-# How much of the progress bar the files that the host writes for the worker may take.
-_PREPARING_SHARE = 0.05
+# The files that the host writes for the worker take the first of so many parts of the bar.
+_BAR_PARTS = 20
 
 
 class TerraweaveAlgorithm(QgsProcessingAlgorithm):
@@ -169,14 +171,39 @@ def exchange_folder(context: QgsProcessingContext) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class Preparation:
+    """The files that the host writes before the worker starts, one after the other."""
+
+    def __init__(self, folder: Path, count: int, feedback: QgsProcessingFeedback) -> None:
+        """`count` files are to be written to `folder`."""
+        self._folder = folder
+        self._bar = QgsProcessingMultiStepFeedback(_BAR_PARTS, feedback)
+        self._steps = QgsProcessingMultiStepFeedback(max(count, 1), self._bar)
+        self._done = 0
+
+    def source(self, raster: PreparedRaster, stem: str) -> Source:
+        """`raster` as the worker reads it."""
+        return raster.written(self._folder, stem, self._next())
+
+    def features(self, features: PreparedFeatures, stem: str) -> Features:
+        """`features` as the worker reads them."""
+        return features.written(self._folder, stem, self._next())
+
+    def _next(self) -> QgsProcessingFeedback:
+        self._steps.setCurrentStep(self._done)
+        self._done += 1
+        return self._steps
+
+
 def run_with_files(
     context: QgsProcessingContext,
     feedback: QgsProcessingFeedback,
-    make_job: Callable[[Path], Job],
+    count: int,
+    make_job: Callable[[Preparation], Job],
 ) -> JobResult:
-    """Run the job that `make_job` makes once its files are in the folder it is given."""
+    """Run the job that `make_job` makes once its `count` files are written."""
     with exchange_folder(context) as folder:
-        return run_job(make_job(folder), feedback)
+        return run_job(make_job(Preparation(folder, count, feedback)), feedback)
 
 
 def numbers_only(values: Mapping[str, object], names: tuple[str, ...]) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """Applies a model of one family to a whole scene: `predictdas2f` and its siblings."""
 
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -26,7 +25,14 @@ from ...core.job import Extent, Job
 from ..checks import check_card_bands, check_images, check_model, check_output
 from ..sources import PreparedRaster, wkt
 from ..styling import announce_layer, class_raster_style, confidence_style, polygon_style
-from .base import Parameters, TerraweaveAlgorithm, make_folders, numbers_only, run_with_files
+from .base import (
+    Parameters,
+    Preparation,
+    TerraweaveAlgorithm,
+    make_folders,
+    numbers_only,
+    run_with_files,
+)
 from .forms import family_help, parameter_of, setting_values, with_help
 
 _OUTPUTS = ("CLASSES", "CONFIDENCE", "POLYGONS")
@@ -129,13 +135,12 @@ class PredictAlgorithm(TerraweaveAlgorithm):
         outputs = {name: path for name, path in outputs.items() if path}
         make_folders(outputs)
 
-        def job(folder: Path) -> Job:
+        def job(files: Preparation) -> Job:
             return Job(
                 "predict",
                 self.family.key,
                 inputs={
-                    role: (one.written(folder, role.lower(), feedback),)
-                    for role, one in self._inputs.items()
+                    role: (files.source(one, role.lower()),) for role, one in self._inputs.items()
                 },
                 model=self._model,
                 extent=self._job_extent,
@@ -143,7 +148,7 @@ class PredictAlgorithm(TerraweaveAlgorithm):
                 outputs=outputs,
             )
 
-        result = run_with_files(context, feedback, job)
+        result = run_with_files(context, feedback, len(self._inputs), job)
         self._announce(outputs, self._card, context)
         return {**outputs, **numbers_only(result.values, tuple(name for name, _ in _NUMBERS))}
 

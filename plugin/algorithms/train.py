@@ -1,6 +1,5 @@
 """Trains a model of one family: `traindas2f` and its siblings."""
 
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -25,10 +24,17 @@ from qgis.core import (
 
 from ...core.errors import InputError
 from ...core.family import Family
-from ...core.job import Features, Job, Source
+from ...core.job import Job, Source
 from ..checks import check_images, check_labels, check_model, check_output
 from ..sources import PreparedFeatures, PreparedRaster
-from .base import Parameters, TerraweaveAlgorithm, make_folders, numbers_only, run_with_files
+from .base import (
+    Parameters,
+    Preparation,
+    TerraweaveAlgorithm,
+    make_folders,
+    numbers_only,
+    run_with_files,
+)
 from .forms import family_help, parameter_of, setting_values, with_help
 
 SCORES = (
@@ -200,24 +206,22 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         }
         make_folders(outputs)
 
-        def job(folder: Path) -> Job:
+        def job(files: Preparation) -> Job:
             return Job(
                 "train",
                 self.family.key,
-                inputs=_written(self._inputs, folder, feedback),
-                labels=self._prepared_labels.written(folder, "labels", feedback),
-                area=self._written_area(folder, feedback),
+                inputs=_written(self._inputs, files),
+                labels=files.features(self._prepared_labels, "labels"),
+                area=files.features(self._area, "area") if self._area else None,
                 model=self._start,
                 settings=self._settings,
                 outputs={name: path for name, path in outputs.items() if path},
             )
 
-        result = run_with_files(context, feedback, job)
+        count = sum(len(some) for some in self._inputs.values()) + 2
+        result = run_with_files(context, feedback, count, job)
         written = {name: path for name, path in outputs.items() if path}
         return {**written, **numbers_only(result.values, tuple(name for name, _ in SCORES))}
-
-    def _written_area(self, folder: Path, feedback: QgsProcessingFeedback) -> Features | None:
-        return self._area.written(folder, "area", feedback) if self._area else None
 
     def _images(
         self, parameters: Parameters, context: QgsProcessingContext
@@ -257,12 +261,12 @@ class TrainAlgorithm(TerraweaveAlgorithm):
 
 
 def _written(
-    prepared: dict[str, list[PreparedRaster]], folder: Path, feedback: QgsProcessingFeedback
+    prepared: dict[str, list[PreparedRaster]], files: Preparation
 ) -> dict[str, tuple[Source, ...]]:
     """The images as files, copied where the worker could not read them."""
     return {
         role: tuple(
-            one.written(folder, f"{role.lower()}_{number}", feedback)
+            files.source(one, f"{role.lower()}_{number}")
             for number, one in enumerate(rasters, start=1)
         )
         for role, rasters in prepared.items()

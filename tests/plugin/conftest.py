@@ -1,4 +1,4 @@
-"""Fixtures of the host's tests: the provider in QGIS's registry, layers, a feedback that listens."""
+"""Fixtures of the host's tests: the provider, layers, a feedback that listens."""
 
 import os
 import tempfile
@@ -19,6 +19,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProject,
+    QgsRasterBlock,
     QgsRasterFileWriter,
     QgsRasterLayer,
     QgsRectangle,
@@ -26,7 +27,6 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QByteArray
-
 from terraweave.plugin.interpreter import SETTING, VARIABLE
 from terraweave.plugin.provider import TerraweaveProvider
 
@@ -129,7 +129,9 @@ def raster(qgis_app: QgsApplication, tmp_path: Path) -> RasterMaker:
         provider.setEditable(True)
         for band in range(1, bands + 1):
             values = bytes((pixel + band) % 200 + 1 for pixel in range(size * size))
-            assert provider.writeRaster(QByteArray(values), band, size, size, 0, 0)
+            block = QgsRasterBlock(Qgis.DataType.Byte, size, size)
+            block.setData(QByteArray(values))
+            assert provider.writeBlock(block, band, 0, 0)
         provider.setEditable(False)
         del provider
         return QgsRasterLayer(str(path), name)

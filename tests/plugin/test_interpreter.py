@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from qgis.core import QgsSettings
-
 from terraweave.plugin import interpreter
 from terraweave.plugin.interpreter import (
     SETTING,

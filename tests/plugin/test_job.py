@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from qgis.core import QgsProcessingException, QgsProcessingFeedback
-
 from terraweave.core.job import Job
 from terraweave.plugin.job import Display, JobCancelled, JobResult, run_job, time_left
 
@@ -95,7 +94,12 @@ def test_stage_is_told_once_and_time_left_now_and_then(listener: QgsProcessingFe
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.4, "a second"), (12, "about 12 seconds"), (200, "about 3 minutes"), (9000, "about 2 hours")],
+    [
+        (0.4, "a second"),
+        (12, "about 12 seconds"),
+        (200, "about 3 minutes"),
+        (9000, "about 2 hours"),
+    ],
 )
 def test_time_left_is_in_words(seconds: float, words: str) -> None:
     assert time_left(seconds) == words
