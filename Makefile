@@ -37,7 +37,7 @@ MARKS := -m "not slow"
 .PHONY: test-core test-host
 test-core: worker-tests
 	@echo "terraweave: the tests of the core, without QGIS."
-	@$(WORKER) -m pytest tests/core $(MARKS)
+	@OMP_NUM_THREADS=1 $(WORKER) -m pytest tests/core $(MARKS)
 
 test-host: worker host
 	@echo "terraweave: the tests of the host, inside QGIS's Python."
