@@ -11,6 +11,8 @@ PALETTE = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#56b4e9", "#d55e00", "#7f7f7f",
     "#8c564b", "#9edae5", "#98df8a", "#c5b0d5", "#393b79", "#bcbd22", "#ad494a", "#dbdb8d",
 )  # fmt: skip
+# Beside a field of class numbers, one of these may say what the numbers are called.
+NAME_FIELDS = ("class_name", "classname", "class name", "label", "name")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 

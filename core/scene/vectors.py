@@ -14,7 +14,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform as transform_points
 
-from ..classes import MapClass, palette_color
+from ..classes import NAME_FIELDS, MapClass, palette_color
 from ..errors import InputError
 from ..job import Features
 from .grid import Grid
@@ -23,7 +23,6 @@ Numbers = NDArray[np.int32]
 Shapes = NDArray[Any]
 
 _TROUBLE = (DataSourceError, DataLayerError, FieldError, GeometryError)
-_NAME_FIELDS = ("class_name", "classname", "class name", "label", "name")
 _AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
 # Edges on pixel centres belong to one side only, however the polygon runs, when nudged.
@@ -78,7 +77,7 @@ def read_attributes(features: Features) -> Attributes:
         )
     if int(info["features"]) == 0:
         raise InputError(f"{features.title} holds no features; draw some first.")
-    spoken = next((f for name in _NAME_FIELDS for f in fields if f.casefold() == name), "")
+    spoken = next((f for name in NAME_FIELDS for f in fields if f.casefold() == name), "")
     wanted = [features.field] + ([spoken] if spoken not in ("", features.field) else [])
     columns = _columns(features, wanted)
     column = columns[features.field]
