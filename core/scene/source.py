@@ -30,7 +30,8 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _PLACEHOLDER = re.compile(r"(band|layer|channel)?[ _-]*\d+\Z", re.IGNORECASE)
-_CACHE_MEGABYTES = 256
+# Two rows of 256-pixel tiles of a 20,000 pixel wide image need 20 MB; more only fills memory.
+_CACHE_MEGABYTES = 64
 _MICROMETRES = {"um": 1.0, "µm": 1.0, "micrometers": 1.0, "micrometres": 1.0, "micrometer": 1.0,
                 "microns": 1.0, "nm": 1e-3, "nanometers": 1e-3, "nanometres": 1e-3,
                 "nanometer": 1e-3}  # fmt: skip
