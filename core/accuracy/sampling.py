@@ -26,7 +26,7 @@ from ..settings import resolve
 from .comparison import open_map
 from .confusion import class_index
 from .facts import SAMPLE_SETTINGS
-from .worst import driver_of
+from .worst import dataset_options, driver_of
 
 Ints = NDArray[np.int64]
 
@@ -185,6 +185,7 @@ def _write(path: str, rows: Ints, columns: Ints, grid: Grid, classes: Sequence[M
                 aside, shapely.to_wkb(points), list(fields.values()), list(fields),
                 layer="sample_points" if driver == "GPKG" else None, driver=driver,
                 geometry_type="Point", crs=grid.crs or None,
+                dataset_options=dataset_options(driver),
             )  # fmt: skip
         except DataSourceError as error:
             raise OSError(str(error)) from error

@@ -47,6 +47,7 @@ def write_worst_places(
                 aside, shapely.to_wkb(squares), list(columns.values()), list(columns),
                 layer="worst_places" if driver == "GPKG" else None, driver=driver,
                 geometry_type="Polygon", crs=grid.crs or None,
+                dataset_options=dataset_options(driver),
             )  # fmt: skip
         except DataSourceError as error:
             raise OSError(str(error)) from error
@@ -62,6 +63,11 @@ def driver_of(path: str | Path) -> str:
             ".geojson."
         )
     return driver
+
+
+def dataset_options(driver: str) -> dict[str, str]:
+    """How to write the file so that the GDAL of older QGIS versions reads it without complaint."""
+    return {"VERSION": "1.2"} if driver == "GPKG" else {}
 
 
 def _square(place: "WorstPlace", grid: Grid) -> shapely.Polygon:

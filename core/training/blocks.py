@@ -5,7 +5,6 @@ pixels of one class in one block that have the same neighbouring blocks within t
 pixels a split loses to its gap then follows from the groups alone.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,22 +199,18 @@ def _span(cell: Ints, start: Ints, size: int, side: int, reach: int) -> tuple[In
     return np.maximum(cell - reach, start), np.minimum(cell + reach + 1, start + size)
 
 
-def judge(tiling: Tiling, labels: Ints, folds: Sequence[int], share: float) -> float:
-    """What is wrong with a split, for the folds named: 0 is flawless, a missing class costs most.
+def judge(tiling: Tiling, validation: NDArray[np.bool_], share: float) -> float:
+    """What is wrong with a split: 0 is flawless, a missing class costs most.
 
-    `labels` is the fold in which each block validates. A class counts alike however large it
-    is: for each, the deviation of its validation share from `share`, the training pixels that
-    the gap costs, and much more when it has no validation, or even no training pixel.
+    `validation` tells which blocks validate. A class counts alike however large it is: for each,
+    the deviation of its validation share from `share`, the training pixels that the gap costs,
+    and much more when it has no validation, or even no training pixel.
     """
     total = tiling.totals
     wanted = share * total
-    wrong = 0.0
-    for fold in folds:
-        held, lost = tiling.tally(labels == fold)
-        kept = total - held - lost
-        missing = 10.0 * (kept == 0) + 3.0 * (held == 0)
-        astray = np.abs(held - wanted) / wanted
-        waste = lost / (total - wanted)
-        wrong += float(np.mean(missing + astray * (1 + astray) + waste * (1 + 2 * waste)))
-        wrong += float(lost.sum() / total.sum())
-    return wrong / len(folds)
+    held, lost = tiling.tally(validation)
+    missing = 10.0 * (held + lost == total) + 3.0 * (held == 0)
+    astray = np.abs(held - wanted) / wanted
+    waste = lost / (total - wanted)
+    wrong = missing + astray * (1 + astray) + waste * (1 + 2 * waste)
+    return float(wrong.mean()) + float(lost.sum() / total.sum())

@@ -8,7 +8,7 @@ hierarchical, or phylogenetic structure", Ecography 40, 913–929, doi 10.1111/e
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,17 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..accuracy.confusion import class_index
 from ..classes import MapClass
 from ..errors import InputError
-from .blocks import Cells, Ints, Tiling, gather_cells, judge, tile
+from .autocorrelation import autocorrelation_range
+from .blocks import Cells, Ints, Tiling, gather_cells
+from .search import block_sizes, search_split
 
 MINIMUM_PIXELS = 5
-_FEWEST_BLOCKS, _MOST_BLOCKS = 16, 250
-_MULTIPLES = (2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-_MOST_SIZES = 5
-_OFFSETS = 6
-_STARTS = 4
-_PASSES = 4
-# A smaller block must be better by this much: larger blocks are the more honest test.
-_MARGIN = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +51,9 @@ class Split:
 
     `train`, `validation` and `dropped` are masks over the pixels given, in their order; each
     pixel is in one of them. `block` is the edge of a block and `gap` the smallest Chebyshev
-    distance between a training and a validation pixel of one scene, in pixels. `warnings` are
-    sentences for the user.
+    distance between a training and a validation pixel of one scene, in pixels. `resemblance` is
+    the distance in pixels up to which labels resemble each other beyond chance, None where it
+    could not be told. `warnings` are sentences for the user.
     """
 
     train: NDArray[np.bool_]
@@ -69,6 +64,7 @@ class Split:
     blocks: tuple[Block, ...]
     classes: tuple[ClassShare, ...]
     warnings: tuple[str, ...] = ()
+    resemblance: float | None = None
 
     @property
     def summary(self) -> str:
@@ -80,14 +76,21 @@ class Split:
             f"{self.train.sum()} labelled pixels train and {self.validation.sum()} validate, in "
             f"{len(self.blocks)} blocks of {self.block} pixels of which {held} validate; "
             f"{self.dropped.sum()} training pixels closer than {self.gap} pixels to a validation "
-            "pixel are left out."
+            f"pixel are left out.{self._resemblance_sentence}"
         )
+
+    @property
+    def _resemblance_sentence(self) -> str:
+        if self.resemblance is None or self.resemblance < 1:
+            return ""
+        return f" Labels resemble each other up to a distance of {self.resemblance:.0f} pixels."
 
     def to_json(self) -> dict[str, object]:
         """The numbers of the split, without the pixels."""
         return {
             "block": self.block,
             "gap": self.gap,
+            "resemblance": self.resemblance,
             "train": int(self.train.sum()),
             "validation": int(self.validation.sum()),
             "dropped": int(self.dropped.sum()),
@@ -136,11 +139,10 @@ def blocked_split(
     if share == 0:
         nothing = np.zeros(len(pixels.row), np.bool_)
         return _described(pixels, ~nothing, nothing, 0, gap, (), [_NO_SHARE])
-    cells = gather_cells(pixels.scene, pixels.row, pixels.column, pixels.kind, gap)
+    ground = _Ground.of(pixels, gap, block)
     rng = np.random.default_rng(seed)
-    tiling, labels = _search(cells, len(pixels.classes), gap, block, share, (1,), rng)
-    warnings = _size_warning(tiling.size * cells.factor, block)
-    return _split(pixels, cells, tiling, labels == 1, gap, warnings)
+    tiling, labels = ground.search(share, (1,), rng)
+    return _split(ground, tiling, labels == 1)
 
 
 def spatial_folds(
@@ -166,14 +168,11 @@ def spatial_folds(
     if not 2 <= folds <= 20:
         raise InputError(f"Cross-validation with {folds} folds is not possible; give 2 to 20.")
     pixels = _Pixels.checked(rows, columns, values, scenes, classes, smallest)
-    cells = gather_cells(pixels.scene, pixels.row, pixels.column, pixels.kind, gap)
+    ground = _Ground.of(pixels, gap, block)
     rng = np.random.default_rng(seed)
     numbers = tuple(range(folds))
-    tiling, labels = _search(cells, len(pixels.classes), gap, block, 1 / folds, numbers, rng)
-    warnings = _size_warning(tiling.size * cells.factor, block)
-    return tuple(
-        _split(pixels, cells, tiling, labels == number, gap, warnings) for number in numbers
-    )
+    tiling, labels = ground.search(1 / folds, numbers, rng)
+    return tuple(_split(ground, tiling, labels == number) for number in numbers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,102 +221,58 @@ def _check_counts(counts: Ints, classes: Sequence[MapClass], smallest: int) -> N
         )
 
 
-def _search(
-    cells: Cells,
-    kinds: int,
-    gap: int,
-    block: int | None,
-    share: float,
-    folds: Sequence[int],
-    rng: np.random.Generator,
-) -> tuple[Tiling, Ints]:
-    """The tiling, and the fold of each of its blocks, that cost least."""
-    best: tuple[float, Tiling, Ints] | None = None
-    for size in _sizes(cells, gap, block, len(folds)):
-        found = min(
-            (
-                _assigned(tiling, share, folds, rng)
-                for tiling in _placed(cells, size, kinds, rng)
-                for _ in range(_STARTS)
-            ),
-            key=lambda one: one[0],
-        )
-        if best is None or found[0] < best[0] - _MARGIN:
-            best = found
-    if best is None:
-        raise RuntimeError("a search over no block size")
-    return best[1], best[2]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ground:
+    """The labelled pixels, what is asked of the split, and how far labels resemble each other."""
+
+    pixels: _Pixels
+    cells: Cells
+    gap: int
+    block: int | None
+    resemblance: float | None
+
+    @classmethod
+    def of(cls, pixels: _Pixels, gap: int, block: int | None) -> "_Ground":
+        place = pixels.scene, pixels.row, pixels.column
+        cells = gather_cells(*place, pixels.kind, gap)
+        far = autocorrelation_range(*place[1:], pixels.kind, pixels.scene)
+        return cls(pixels, cells, gap, block, far)
+
+    def search(
+        self, share: float, folds: Sequence[int], rng: np.random.Generator
+    ) -> tuple[Tiling, Ints]:
+        """The tiling, and the fold of each of its blocks, that cost least."""
+        sizes = block_sizes(self.cells, self.gap, self.block, self.resemblance, len(folds))
+        return search_split(self.cells, len(self.pixels.classes), sizes, share, folds, rng)
+
+    def warnings(self, size: int) -> list[str]:
+        """What the size of the blocks, in pixels, leaves to be desired."""
+        told = []
+        if self.block is not None and size > self.block:
+            told.append(
+                f"The blocks are {size} pixels wide rather than {self.block}: they must span the "
+                "gap."
+            )
+        if self.resemblance is not None and size < 0.9 * self.resemblance:
+            told.append(
+                f"Labels resemble each other up to a distance of {self.resemblance:.0f} pixels, "
+                f"and the blocks are only {size} pixels wide, so the scores may flatter the model. "
+                "Label more places that lie apart, or ask for larger blocks."
+            )
+        return told
 
 
-def _sizes(cells: Cells, gap: int, block: int | None, folds: int) -> list[int]:
-    """Edges of blocks worth trying, in cells, from large to small."""
-    least = max(-(-gap // cells.factor), 1)
-    if block is not None:
-        if block < 1:
-            raise InputError(f"A block of {block} pixels is empty; give at least 1.")
-        return [max(least, -(-block // cells.factor))]
-    extent = max(np.ptp(cells.row), np.ptp(cells.column)) + 1
-    base = max(least, int(extent) // 256, 4)
-    sizes = [int(base * multiple) for multiple in _MULTIPLES if base * multiple <= extent]
-    fitting = [
-        size for size in sizes
-        if max(_FEWEST_BLOCKS, 2 * folds) <= _count_blocks(cells, size) <= _MOST_BLOCKS
-    ]  # fmt: skip
-    return fitting[-1 : -1 - _MOST_SIZES : -1] or [base]
-
-
-def _count_blocks(cells: Cells, size: int) -> int:
-    keys = np.stack([cells.scene, cells.row // size, cells.column // size])
-    return int(np.unique(keys, axis=1).shape[1])
-
-
-def _placed(cells: Cells, size: int, kinds: int, rng: np.random.Generator) -> Iterator[Tiling]:
-    for offset in [(0, 0), *rng.integers(0, size, (_OFFSETS - 1, 2)).tolist()]:
-        yield tile(cells, size, (offset[0], offset[1]), kinds)
-
-
-def _assigned(
-    tiling: Tiling, share: float, folds: Sequence[int], rng: np.random.Generator
-) -> tuple[float, Tiling, Ints]:
-    """The best assignment of a local search that moves one block at a time.
-
-    One fold: every block begins in training (0). Several: each begins in a random fold.
-    """
-    count = tiling.blocks.shape[1]
-    single = len(folds) == 1
-    choices = (0, 1) if single else tuple(folds)
-    labels = rng.integers(0, 1 if single else len(folds), (count,), np.int64)
-    cost = judge(tiling, labels, folds, share)
-    for _ in range(_PASSES):
-        before = cost
-        for place in rng.permutation(count).tolist():
-            kept = labels[place]
-            for choice in choices:
-                if choice == kept:
-                    continue
-                labels[place] = choice
-                trial = judge(tiling, labels, folds, share)
-                if trial < cost:
-                    cost, kept = trial, choice
-            labels[place] = kept
-        if cost >= before:
-            break
-    return cost, tiling, labels
-
-
-def _split(
-    pixels: _Pixels,
-    cells: Cells,
-    tiling: Tiling,
-    held: NDArray[np.bool_],
-    gap: int,
-    warnings: list[str],
-) -> Split:
+def _split(ground: _Ground, tiling: Tiling, held: NDArray[np.bool_]) -> Split:
+    cells = ground.cells
     validation = held[tiling.of_entry][cells.entry]
     dropped = tiling.lost(held)[cells.entry]
     blocks = tuple(_drawn(cells, tiling, held))
     size = tiling.size * cells.factor
-    return _described(pixels, ~validation & ~dropped, validation, size, gap, blocks, warnings)
+    split = _described(
+        ground.pixels, ~validation & ~dropped, validation, size, ground.gap, blocks,
+        ground.warnings(size) if validation.any() else [],
+    )  # fmt: skip
+    return replace(split, resemblance=ground.resemblance)
 
 
 def _drawn(cells: Cells, tiling: Tiling, held: NDArray[np.bool_]) -> Iterator[Block]:
@@ -355,12 +310,6 @@ def _described(
 
 
 _NO_SHARE = "Nothing is held out for validation, so the model has no score; set a share above 0."
-
-
-def _size_warning(size: int, asked: int | None) -> list[str]:
-    if asked is None or size <= asked:
-        return []
-    return [f"The blocks are {size} pixels wide rather than {asked}: they must span the gap."]
 
 
 def _class_warnings(shares: tuple[ClassShare, ...]) -> Iterator[str]:

@@ -161,6 +161,28 @@ def test_given_block_size_is_kept_unless_the_gap_is_wider() -> None:
     assert "8 pixels wide rather than 3" in widened.warnings[0]
 
 
+def test_blocks_are_as_wide_as_labels_resemble_each_other_where_that_is_possible() -> None:
+    squares = np.kron(np.random.default_rng(0).integers(1, 4, (12, 12)), np.ones((10, 10), int))
+    rows, columns = (grid.ravel() for grid in np.indices(squares.shape))
+    split = blocked_split(
+        rows, columns, squares.ravel(), classes=some_classes(squares), share=0.25, gap=4, seed=0
+    )
+    assert split.resemblance is not None
+    assert split.resemblance > 6
+    assert split.block >= split.resemblance
+    assert "Labels resemble each other up to a distance of" in split.summary
+
+
+def test_blocks_narrower_than_the_resemblance_are_warned_about() -> None:
+    squares = np.kron(np.random.default_rng(0).integers(1, 4, (12, 12)), np.ones((10, 10), int))
+    rows, columns = (grid.ravel() for grid in np.indices(squares.shape))
+    split = blocked_split(
+        rows, columns, squares.ravel(), classes=some_classes(squares), share=0.25, gap=4, seed=0,
+        block=5,
+    )  # fmt: skip
+    assert any("the blocks are only 5 pixels wide" in one for one in split.warnings)
+
+
 def test_share_of_zero_trains_on_everything_and_says_that_there_is_no_score() -> None:
     rows, columns, values = patchy_labels(2)
     split = blocked_split(
