@@ -149,6 +149,9 @@ _FOREIGN = (
 )
 
 
+_EPOCH_WORDS = {"event", "epoch", "epochs"}
+
+
 class Display:
     """Shows a worker's events through Processing's feedback, a line where a person wants one."""
 
@@ -190,10 +193,10 @@ class Display:
         numbers = (
             f"{key.replace('_', ' ')} {_short(value)}"
             for key, value in event.items()
-            if key not in {"event", "epoch"} and isinstance(value, int | float)
+            if key not in _EPOCH_WORDS and isinstance(value, int | float)
         )
-        number = f"Epoch {event['epoch']}: " if "epoch" in event else "Epoch: "
-        self._feedback.pushInfo(number + ", ".join(numbers))
+        total = f" of {event['epochs']}" if "epochs" in event else ""
+        self._feedback.pushInfo(f"Epoch {event.get('epoch', '')}{total}: {', '.join(numbers)}")
 
     def _unknown(self, event: Event) -> None:
         self._feedback.pushDebugInfo(f"Worker: {event}")

@@ -84,11 +84,7 @@ class SampleSceneAlgorithm(TerraweaveAlgorithm):
         family = self.parameterAsEnumString(parameters, "FAMILY", context)
         job = Job("sample", family, settings=settings, outputs={"FOLDER": folder})
         result = run_job(job, feedback)
-        parts = {
-            key: str(result.values[key])
-            for key in (*_rasters(), "LABELS")
-            if result.values.get(key)
-        }
+        parts = {key: str(path) for key, path in result.values.items()}
         missing = [path for path in parts.values() if not Path(path).is_file()]
         if missing or not parts:
             raise QgsProcessingException(f"The sample scene in “{folder}” is incomplete.")
@@ -99,10 +95,10 @@ class SampleSceneAlgorithm(TerraweaveAlgorithm):
     def _load(self, parts: dict[str, str], context: QgsProcessingContext) -> None:
         if context.project() is None:
             return
-        titles = {**_rasters(), "LABELS": "Labels"}
+        titles = _rasters()
         for key, path in parts.items():
             details = QgsProcessingContext.LayerDetails(
-                f"Sample: {titles[key]}", context.project(), key
+                f"Sample: {titles.get(key, _spoken(key))}", context.project(), key
             )
             context.addLayerToLoadOnCompletion(path, details)
 
@@ -111,3 +107,7 @@ def _rasters() -> dict[str, str]:
     """Ids and titles of the images that any family looks at, and of the truth."""
     roles = {role.key: role.title for family in FAMILIES.values() for role in family.roles}
     return {**roles, "TRUTH": "Truth"}
+
+
+def _spoken(key: str) -> str:
+    return key.capitalize().replace("_", " ")

@@ -59,6 +59,9 @@ class Listener(QgsProcessingFeedback):
     def pushWarning(self, warning: str) -> None:
         self._hear("warning", warning)
 
+    def reportError(self, error: str, fatalError: bool = False) -> None:
+        self._hear("error", error)
+
     def pushDebugInfo(self, info: str) -> None:
         self._hear("debug", info)
 

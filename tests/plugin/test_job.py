@@ -75,11 +75,11 @@ def test_events_reach_the_feedback(run: Run, listener: QgsProcessingFeedback) ->
         'emit(event="progress", fraction=0.25, stage="Reading", seconds_left=200)\n'
         'emit(event="log", level="info", text="hello")\n'
         'emit(event="log", level="warning", text="careful")\n'
-        'emit(event="epoch", epoch=3, loss=0.123456, macro_f1=None)\n' + RESULT
+        'emit(event="epoch", epoch=3, epochs=9, loss=0.123456, macro_f1=None)\n' + RESULT
     )
     assert listener.progress() == 25.0
     assert listener.texts("stage") == ["Reading: about 3 minutes left"]
-    assert listener.texts("info") == ["hello", "Epoch 3: loss 0.1235"]
+    assert listener.texts("info") == ["hello", "Epoch 3 of 9: loss 0.1235"]
     assert listener.texts("warning") == ["careful"]
 
 

@@ -130,7 +130,10 @@ def test_names_of_bands_survive_the_copy(
     named.setCrs(QgsCoordinateReferenceSystem("EPSG:32633"))
     source = PreparedRaster.of(named, context).written(tmp_path, "copy", listener)
     copy = QgsRasterLayer(source.path, "copy")
-    assert [copy.dataProvider().bandDescription(band) for band in (1, 2)] == ["red", "near <infrared>"]
+    assert [copy.dataProvider().bandDescription(band) for band in (1, 2)] == [
+        "red",
+        "near <infrared>",
+    ]
 
 
 def test_picture_from_a_server_is_refused_with_the_way_out(

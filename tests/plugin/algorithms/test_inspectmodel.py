@@ -1,0 +1,103 @@
+"""`inspectmodel`: its parameters, its refusals, its run."""
+
+import json
+from pathlib import Path
+
+import pytest
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback
+from terraweave.core.card import read_card
+from terraweave.plugin.algorithms.inspectmodel import InspectModelAlgorithm
+
+
+@pytest.fixture
+def algorithm(qgis_app: QgsApplication) -> InspectModelAlgorithm:
+    """A fresh algorithm, as QGIS makes it."""
+    return InspectModelAlgorithm().create()
+
+
+def test_parameters_and_outputs(algorithm: InspectModelAlgorithm) -> None:
+    assert [one.name() for one in algorithm.parameterDefinitions()] == [
+        "MODEL", "REPORT", "STAC_ITEM",
+    ]  # fmt: skip
+    outputs = {one.name() for one in algorithm.outputDefinitions()}
+    assert outputs >= {"FAMILY", "NAME", "CARD", "CLASS_COUNT", "WINDOW"}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a model at all"])
+def test_file_that_is_no_model_is_refused(
+    algorithm: InspectModelAlgorithm,
+    context: QgsProcessingContext,
+    tmp_path: Path,
+    content: bytes | None,
+) -> None:
+    path = tmp_path / "x.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    fits, reason = algorithm.checkParameterValues({"MODEL": str(path)}, context)
+    assert not fits
+    assert ("is not a model file" in reason) if content is not None else ("There is no" in reason)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_card_is_shown_without_a_worker(
+    algorithm: InspectModelAlgorithm,
+    trained_model: Path,
+    context: QgsProcessingContext,
+    listener: QgsProcessingFeedback,
+    tmp_path: Path,
+) -> None:
+    given = {"MODEL": str(trained_model), "REPORT": str(tmp_path / "card.html")}
+    results, _ = algorithm.run(given, context, listener, catchExceptions=False)
+    card = read_card(trained_model)
+    assert json.loads(results["CARD"]) == card.to_json()
+    assert (results["FAMILY"], results["CLASS_COUNT"]) == ("das2f", len(card.classes))
+    page = Path(given["REPORT"]).read_text(encoding="utf-8")
+    assert all(one.name in page for one in card.classes)
+    assert any("Image MS: 4 bands" in text for text in listener.texts("info"))
+
+
+def test_words_in_a_card_are_shown_and_never_run(
+    algorithm: InspectModelAlgorithm,
+    trained_model: Path,
+    context: QgsProcessingContext,
+    listener: QgsProcessingFeedback,
+    tmp_path: Path,
+) -> None:
+    whole = trained_model.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    header = whole[8 : 8 + length].replace(b'\\"Water\\"', b'\\"<script>\\"')
+    hostile = tmp_path / "hostile.safetensors"
+    hostile.write_bytes(len(header).to_bytes(8, "little") + header + whole[8 + length :])
+    given = {"MODEL": str(hostile), "REPORT": str(tmp_path / "card.html")}
+    algorithm.run(given, context, listener, catchExceptions=False)
+    page = Path(given["REPORT"]).read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+
+
+@pytest.mark.usefixtures("with_worker")
+def test_stac_item_is_written(
+    algorithm: InspectModelAlgorithm,
+    trained_model: Path,
+    context: QgsProcessingContext,
+    listener: QgsProcessingFeedback,
+    tmp_path: Path,
+) -> None:
+    given = {"MODEL": str(trained_model), "STAC_ITEM": str(tmp_path / "item.json")}
+    algorithm.run(given, context, listener, catchExceptions=False)
+    item = json.loads(Path(given["STAC_ITEM"]).read_text(encoding="utf-8"))
+    assert item["type"] == "Feature"
+    assert any("mlm" in one for one in item["stac_extensions"])
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_stac_item_needs_a_worker_and_says_so(
+    algorithm: InspectModelAlgorithm,
+    trained_model: Path,
+    context: QgsProcessingContext,
+    tmp_path: Path,
+) -> None:
+    given = {"MODEL": str(trained_model), "STAC_ITEM": str(tmp_path / "item.json")}
+    fits, reason = algorithm.checkParameterValues(given, context)
+    assert not fits
+    assert "worker environment" in reason
