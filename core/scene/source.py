@@ -31,7 +31,9 @@ Mask = NDArray[np.bool_]
 
 _PLACEHOLDER = re.compile(r"(band|layer|channel)?[ _-]*\d+\Z", re.IGNORECASE)
 # Two rows of 256-pixel tiles of a 20,000 pixel wide image need 20 MB; more only fills memory.
-_CACHE_MEGABYTES = 64
+_CACHE_MEGABYTES = 128
+_SAMPLE = 64
+_MOST_BETWEEN = 0.05
 _MICROMETRES = {"um": 1.0, "µm": 1.0, "micrometers": 1.0, "micrometres": 1.0, "micrometer": 1.0,
                 "microns": 1.0, "nm": 1e-3, "nanometers": 1e-3, "nanometres": 1e-3,
                 "nanometer": 1e-3}  # fmt: skip
@@ -270,9 +272,35 @@ def _opened(source: Source) -> DatasetReader:
 
 
 def _alpha_band(data: DatasetReader) -> int:
-    """The 1-based index of the alpha band, or 0."""
+    """The 1-based index of the alpha band, or 0.
+
+    GDAL calls the fourth of four 8-bit bands alpha unless told otherwise, so the near infrared of
+    many aerial images bears that name. A band with a name of its own, or with more than a few
+    values between nothing and all, is data.
+    """
     kinds = list(data.colorinterp)
-    return kinds.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in kinds else 0
+    if ColorInterp.alpha not in kinds:
+        return 0
+    index = kinds.index(ColorInterp.alpha) + 1
+    name = (data.descriptions[index - 1] or "").strip().casefold()
+    if name and not placeholder(name) and "alpha" not in name and "mask" not in name:
+        return 0
+    sample = _sample(data, index)
+    between = (sample > 0) & (sample < sample.max(initial=0))
+    return 0 if between.mean() > _MOST_BETWEEN else index
+
+
+def _sample(data: DatasetReader, index: int) -> NDArray[Any]:
+    """Pixels of nine small windows spread over a band; unreadable ones are left for later."""
+    rows, columns = min(_SAMPLE, data.height), min(_SAMPLE, data.width)
+    found = [np.zeros(1, dtype=np.float64)]
+    for down in (0.0, 0.5, 1.0):
+        for right in (0.0, 0.5, 1.0):
+            row, column = int((data.height - rows) * down), int((data.width - columns) * right)
+            with contextlib.suppress(RasterioError, CPLE_BaseError):
+                window = RasterWindow(column, row, columns, rows)
+                found.append(data.read(index, window=window).ravel().astype(np.float64))
+    return np.concatenate(found)
 
 
 def _grid(data: DatasetReader, title: str) -> Grid:

@@ -223,3 +223,42 @@ except ResourceError as error:
     assert done.returncode == 4, done.stderr.decode()
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["map.tif"]
+
+
+_SHOW_IN_QGIS = """
+import os, sys
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+from qgis.core import QgsApplication, QgsRasterLayer
+app = QgsApplication([], False)
+app.initQgis()
+layer = QgsRasterLayer(sys.argv[1], "map")
+renderer = layer.renderer()
+shown = [(int(c.value), c.color.name(), c.label) for c in renderer.classes()]
+print(ascii((layer.isValid(), renderer.type(), shown)), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("style", [True, False])
+def test_qgis_shows_names_and_colours_without_help(
+    tmp_path: Path, utm_grid: MakeGrid, style: bool
+) -> None:
+    python = "/usr/bin/python3"
+    there = (
+        Path(python).exists()
+        and not subprocess.run(
+            [python, "-c", "import qgis.core"], check=False, capture_output=True
+        ).returncode
+    )
+    if not there:
+        pytest.skip("QGIS is not installed")
+    grid = utm_grid(30, 20)
+    write_classes(tmp_path / "map.tif", grid, class_values(grid))
+    if not style:
+        (tmp_path / "map.qml").unlink()  # what remains is the colour and attribute table
+    done = subprocess.run(
+        [python, "-c", _SHOW_IN_QGIS, str(tmp_path / "map.tif")],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    expected = (True, "paletted", [(one.value, one.color, one.name) for one in CLASSES])
+    assert done.stdout.strip() == ascii(expected), done.stderr

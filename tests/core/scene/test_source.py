@@ -209,8 +209,35 @@ def test_a_file_that_vanishes_during_the_run_is_noticed(write_raster: WriteRaste
 
 
 def test_alpha_is_recognised_by_its_meaning(write_raster: WriteRaster) -> None:
-    source = write_raster("a.tif", ramp("uint16", 2))
+    array = ramp("uint16", 2)
+    array[1] = 65535
+    source = write_raster("a.tif", array)
     with rasterio.open(source.path, "r+") as data:
         data.colorinterp = [ColorInterp.gray, ColorInterp.alpha]
     with Image(source) as image:
         assert image.indexes == (1,)
+
+
+def test_near_infrared_that_gdal_calls_alpha_is_a_band(write_raster: WriteRaster) -> None:
+    array = np.random.default_rng(0).integers(0, 200, (4, 90, 90)).astype("uint8")
+    source = write_raster("rgbn.tif", array)
+    with rasterio.open(source.path) as data:
+        assert data.colorinterp[3] == ColorInterp.alpha
+    with Image(source) as image:
+        assert image.indexes == (1, 2, 3, 4)
+        assert image.read(Window(0, 0, 90, 90))[1].all()
+
+
+def test_a_named_band_that_gdal_calls_alpha_is_a_band(write_raster: WriteRaster) -> None:
+    array = np.full((4, 90, 90), 255, dtype=np.uint8)
+    source = write_raster("rgbn.tif", array, names=["red", "green", "blue", "nir"])
+    with Image(source) as image:
+        assert image.indexes == (1, 2, 3, 4)
+
+
+def test_alpha_with_soft_edges_is_still_a_mask(write_raster: WriteRaster) -> None:
+    array = np.full((4, 90, 90), 255, dtype=np.uint8)
+    array[3, 0], array[3, 1] = 0, 90
+    with Image(write_raster("rgba.tif", array)) as image:
+        assert image.indexes == (1, 2, 3)
+        assert not image.read(Window(0, 0, 1, 90))[1].any()
