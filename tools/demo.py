@@ -57,7 +57,7 @@ def map_a_scene(environment: dict[str, str]) -> None:
         **images,
         LABELS=OUT / "labels.gpkg",
         CLASS_FIELD="class_name",
-        EPOCHS="8",
+        EPOCHS="4",
         MODEL=OUT / "model.safetensors",
         REPORT=OUT / "training.html",
     )
