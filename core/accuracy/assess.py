@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -142,6 +143,12 @@ def check_endings(job: Job) -> None:
         check_table(job.output("TABLE"))
     if job.output("WORST"):
         driver_of(job.output("WORST"))
+    layers = [Path(job.output(key)) for key in ("DISAGREEMENT", "WORST") if job.output(key)]
+    if len({one.with_suffix("") for one in layers}) < len(layers):
+        raise InputError(
+            f"{layers[0].name} and {layers[1].name} would share one style file; give the "
+            "disagreement raster and the worst places different names."
+        )
 
 
 def _assessed(

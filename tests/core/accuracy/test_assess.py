@@ -315,3 +315,10 @@ def test_output_of_the_wrong_kind_is_refused_before_work(
     with pytest.raises(InputError, match=remedy):
         assess(job, Progress())
     assert not list(bench.folder.iterdir())
+
+
+def test_layers_that_would_share_a_style_are_refused(bench: Workbench) -> None:
+    outputs = {key: str(bench.folder / f"a{end}") for key, end in
+               {"DISAGREEMENT": ".tif", "WORST": ".gpkg"}.items()}  # fmt: skip
+    with pytest.raises(InputError, match="share one style file"):
+        assess(Job("assess", outputs=outputs), Progress())
