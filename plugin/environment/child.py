@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import signal
 import subprocess  # nosec B404 - the installers are programs of their own
 import threading
@@ -15,6 +16,7 @@ from ...core.errors import Cancelled
 
 POLL_SECONDS = 0.2
 _GRACE_SECONDS = 3.0
+_LOGIN = re.compile(r"://[^/@\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def run_child(
                 line = lines.get(timeout=POLL_SECONDS)
                 if line is None:
                     break
-                line = _hidden(line, secrets)
+                line = hidden(line, secrets)
                 kept.append(line)
                 if log is not None:
                     log.write(line + "\n")
@@ -85,7 +87,9 @@ def _read(stream: IO[bytes] | None, lines: "queue.SimpleQueue[str | None]") -> N
     lines.put(None)
 
 
-def _hidden(line: str, secrets: Sequence[str]) -> str:
+def hidden(line: str, secrets: Sequence[str]) -> str:
+    """`line` without the secrets, and without logins in the addresses of indexes and proxies."""
+    line = _LOGIN.sub("://***@", line)
     for secret in filter(None, secrets):
         line = line.replace(secret, "***")
     return line

@@ -61,6 +61,12 @@ _FAILURES = (
         "those of the system, and run the set-up again; check the clock of the computer too.",
     ),
     Failure(
+        "insecure_index",
+        r"is not a trusted or secure host",
+        "The package index is not encrypted, so its packages are not taken. Give an address "
+        "beginning with https.",
+    ),
+    Failure(
         "name_resolution",
         r"Name or service not known|Temporary failure in name resolution|getaddrinfo failed"
         r"|nodename nor servname|No address associated with hostname|dns error"

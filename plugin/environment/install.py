@@ -20,6 +20,7 @@ from .installers import (
     installer_variables,
     make_with_uv,
     make_with_venv,
+    offline_variables,
     uv_variables,
 )
 from .lock import installed_bytes, requirements_text
@@ -188,6 +189,7 @@ def _make_with_pip(plan: Plan, stages: Stages, folder: Path) -> None:
             "installing",
             grows=(folder,),
             to=installed_bytes(plan.build),
+            variables=offline_variables(stages.variables),
         )
 
 

@@ -56,6 +56,12 @@ def installer_variables(variables: Mapping[str, str], temporary: Path) -> dict[s
     }
 
 
+def offline_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """`variables` for a pip that shall see nothing but the folder on its command line."""
+    kept = {key: value for key, value in variables.items() if not key.startswith("PIP_")}
+    return kept | {"PIP_CONFIG_FILE": os.devnull}
+
+
 def make_with_venv(python: Python, folder: Path) -> Command:
     """Make an empty environment with Python's own means."""
     return [str(python.path), "-I", "-m", "venv", str(folder)]

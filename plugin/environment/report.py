@@ -14,6 +14,7 @@ from qgis.PyQt.QtCore import PYQT_VERSION_STR, QT_VERSION_STR, QLocale
 
 from ...core import __version__
 from ..interpreter import SETTING, VARIABLE, InterpreterError, find_interpreter, worker_folder
+from .child import hidden
 from .graphics import find_graphics
 from .installers import clean_variables
 from .lock import LockError, lock_key, platform_name, pythons_of, read_lock, wheels_for
@@ -34,6 +35,7 @@ def without_private(text: str) -> str:
         for spelled in {path, path.replace("\\", "/"), path.replace("/", "\\")}:
             if len(spelled) > 1:
                 text = text.replace(spelled, word)
+    text = hidden(text, ())
     for name, word in ((_user(), "<user>"), (platform.node(), "<machine>")):
         if len(name) > 2 and name.lower() not in _COMMON_NAMES:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
@@ -88,11 +90,20 @@ def environment_rows() -> Rows:
         rows.append(("Fits this version's lock", _fits(mark)))
         rows.append(("Installer", str(mark.get("installer", ""))))
     rows.append(("Free disk at the profile", megabytes(_free(places.root))))
-    rows.append((f"Setting {SETTING}", "set" if QgsSettings().value(SETTING, "") else "not set"))
+    rows += _settings()
     rows.append((f"Variable {VARIABLE}", "set" if os.environ.get(VARIABLE) else "not set"))
     proxy = QgsSettings().value("proxy/proxyEnabled", False, type=bool)
     rows.append(("Proxy in QGIS", "set" if proxy else "not set"))
     return rows
+
+
+def _settings() -> Rows:
+    """Every setting of Terraweave that differs from its default."""
+    settings = QgsSettings()
+    settings.beginGroup(SETTING.split("/")[0])
+    rows = [(f"Setting {key}", str(settings.value(key))) for key in sorted(settings.allKeys())]
+    settings.endGroup()
+    return rows or [("Settings", "none set")]
 
 
 def _fits(mark: Mapping[str, object]) -> str:

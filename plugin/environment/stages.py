@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,13 @@ from typing import IO
 
 from qgis.core import QgsProcessingFeedback
 
-from .child import Outcome, run_child
+from .child import Outcome, hidden, run_child
 from .failures import classified, classified_os_error
 from .plan import megabytes
 
 _MEASURE_SECONDS = 1.0
+# QGIS repeats every progress text in its log, so that one a second would bury the rest.
+_TELL_SECONDS = 15.0
 
 
 def bytes_below(folders: Sequence[Path]) -> int:
@@ -69,6 +71,7 @@ class Stages:
         *,
         grows: Sequence[Path] = (),
         to: int = 0,
+        variables: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Run a program of this stage.
 
@@ -78,11 +81,11 @@ class Stages:
             SetupError: it failed; the message says why and what to do.
             Cancelled: the user asked for the end.
         """
-        self.log.write("$ " + " ".join(command) + "\n")
+        self.log.write(hidden(f"$ {' '.join(command)}\n", self.secrets))
         try:
             outcome = run_child(
                 command,
-                self.variables,
+                variables or self.variables,
                 log=self.log,
                 cancelled=self.feedback.isCanceled,
                 tell=self._tell,
@@ -114,14 +117,17 @@ class Stages:
     def _measuring(self, grows: Sequence[Path], to: int) -> Callable[[], None]:
         if not grows or to <= 0:
             return lambda: None
-        last = self.clock()
+        measured = told = self.clock()
 
         def measure() -> None:
-            nonlocal last
-            if self.clock() - last >= _MEASURE_SECONDS:
-                last = self.clock()
-                here = bytes_below(grows)
-                self.part(here / to)
+            nonlocal measured, told
+            now = self.clock()
+            if now - measured < _MEASURE_SECONDS:
+                return
+            measured, here = now, bytes_below(grows)
+            self.part(here / to)
+            if now - told >= _TELL_SECONDS:
+                told = now
                 self.feedback.setProgressText(f"{megabytes(here)} of about {megabytes(to)}")
 
         return measure
