@@ -25,6 +25,7 @@ from .source import quiet_about, raster_environment
 NO_CLASS = 0
 _TILE = 256
 """Edge of a tile, and what the smallest overview fits into."""
+_ABOUT_WRITING = ("writ", "space left", "flush", "disk", "quota", "file too large")
 
 
 class _AbandonedError(Exception):
@@ -102,6 +103,11 @@ class RasterSink:
         with self._stack:
             self._data.close()
             self._finish()
+
+    @property
+    def whereabouts(self) -> Path:
+        """Where the file lies until it takes its place; to be read once the sink is closed."""
+        return self._aside
 
     def write(self, window: Window, values: NDArray[Any]) -> None:
         """Write `values` (row, column) to `window`, which lies within the grid.
@@ -265,8 +271,10 @@ class _Listener(logging.Handler):
         self.complaints: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one complaint."""
-        self.complaints.append(record.getMessage())
+        """Keep one complaint, if it is about writing; PROJ complains of other things here."""
+        text = record.getMessage()
+        if any(word in text.lower() for word in _ABOUT_WRITING):
+            self.complaints.append(text)
 
 
 @contextlib.contextmanager

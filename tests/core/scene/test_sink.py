@@ -1,5 +1,6 @@
 """Result rasters are whole, described, and replace an old file only when finished."""
 
+import logging
 import signal
 import subprocess
 import sys
@@ -169,8 +170,30 @@ def test_maps_of_one_run_appear_together(tmp_path: Path, utm_grid: MakeGrid) -> 
             sink.write(grid.window, class_values(grid))
             confidence.write(grid.window, np.zeros((20, 20)))
         assert not (tmp_path / "map.tif").exists()
+        with rasterio.open(sink.whereabouts) as data:
+            assert data.shape == (20, 20)
     found = sorted(path.name for path in tmp_path.iterdir())
     assert found == ["c.qml", "c.tif", "map.qml", "map.tif", "map.tif.aux.xml"]
+
+
+def test_what_gdal_says_about_other_things_spoils_no_map(
+    tmp_path: Path, utm_grid: MakeGrid
+) -> None:
+    grid = utm_grid(3, 3)
+    with ClassSink(tmp_path / "map.tif", grid, CLASSES) as sink:
+        sink.write(grid.window, class_values(grid))
+        logging.getLogger("rasterio._env").error("CPLE_AppDefined in PROJ: database is odd")
+    assert (tmp_path / "map.tif").exists()
+
+
+def test_what_gdal_says_only_in_its_log_is_heard(tmp_path: Path, utm_grid: MakeGrid) -> None:
+    grid = utm_grid(3, 3)
+    with (
+        pytest.raises(ResourceError, match="TIFFAppendToStrip: Write error"),
+        ClassSink(tmp_path / "map.tif", grid, CLASSES),
+    ):
+        logging.getLogger("rasterio._env").error("TIFFAppendToStrip: Write error")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unwritable_place_is_refused_before_work(tmp_path: Path, utm_grid: MakeGrid) -> None:
