@@ -265,7 +265,9 @@ def _texts(error: BaseException) -> list[str]:
 def _disk_full(error: BaseException, folder: Path) -> bool:
     """Whether GDAL, which speaks in texts, ran out of space."""
     if any(
-        word in text.lower() for text in _texts(error) for word in ("no space left", "disk full")
+        word in text.lower()
+        for text in _texts(error)
+        for word in ("no space left", "disk full", "disk is full")
     ):
         return True
     with contextlib.suppress(OSError):

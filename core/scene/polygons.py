@@ -10,7 +10,7 @@ import rasterio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
@@ -19,7 +19,7 @@ from rasterio.io import DatasetReader
 from rasterio.warp import transform as transform_points
 
 from ..classes import MapClass
-from ..errors import InputError, ResourceError
+from ..errors import InputError
 from ..progress import Progress
 from .aside import Together, written_aside
 from .grid import Grid, Shape, Window
@@ -29,6 +29,7 @@ from .source import raster_environment
 Polygons = NDArray[Any]
 Doubles = NDArray[np.float64]
 
+_TROUBLE = (DataSourceError, DataLayerError, FeatureError, GeometryError)
 _STRIP_PIXELS = 2**20
 _CHUNK = 20_000
 # Simplifying takes about 3 kB a polygon; this many stay below a gigabyte.
@@ -336,5 +337,9 @@ def _write(
             driver=driver,
             **named,
         )
-    except (DataSourceError, DataLayerError) as error:
-        raise ResourceError(f"The polygons could not be written: {error}.") from error
+        # A full disk may go unnoticed until the file is looked at again.
+        written = int(pyogrio.read_info(aside, force_feature_count=True)["features"])
+    except _TROUBLE as error:
+        raise OSError(str(error)) from error
+    if written != len(polygons):
+        raise OSError(f"only {written} of {len(polygons)} polygons arrived")
