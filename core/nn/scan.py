@@ -32,9 +32,11 @@ from .backends import Kernel, choose
 @cache
 def four_directions(rows: int, columns: int) -> Tensor:
     """Orders (4, token): row by row, column by column, and both reversed."""
-    token = torch.arange(rows * columns).view(rows, columns)
-    by_row, by_column = token.flatten(), token.T.flatten()
-    return torch.stack([by_row, by_column, by_row.flip(0), by_column.flip(0)])
+    # Remembered for later calls: what is made in inference mode could not serve a training.
+    with torch.inference_mode(False):
+        token = torch.arange(rows * columns).view(rows, columns)
+        by_row, by_column = token.flatten(), token.T.flatten()
+        return torch.stack([by_row, by_column, by_row.flip(0), by_column.flip(0)])
 
 
 def selective_scan(

@@ -74,6 +74,13 @@ def test_reversed_directions_of_a_reversed_sequence_give_the_reversed_answer() -
     torch.testing.assert_close(backwards.flip(2), y, rtol=1e-12, atol=1e-12)
 
 
+def test_orders_first_asked_for_while_predicting_serve_a_training() -> None:
+    four_directions.cache_clear()
+    with torch.inference_mode():
+        four_directions(5, 7)
+    assert not four_directions(5, 7).is_inference()
+
+
 def test_orders_walk_rows_and_columns_both_ways() -> None:
     assert four_directions(2, 3).tolist() == [
         [0, 1, 2, 3, 4, 5],

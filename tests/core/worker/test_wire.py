@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from terraweave.core.worker.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[3]
 # Greets, makes noise as a library would, then works until it is asked to stop.
@@ -112,7 +113,7 @@ def test_document_in_a_file_runs_without_a_host(tmp_path: Path) -> None:
         {
             "event": "error",
             "kind": "InputError",
-            "text": "There is no task “dance”; there are import, inspect, predict, sample, train.",
+            "text": f"There is no task “dance”; there are {', '.join(sorted(TASKS))}.",
         }
     ]
 
