@@ -113,7 +113,7 @@ def with_worker(worker_python: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def raster(qgis_app: QgsApplication, tmp_path: Path) -> RasterMaker:
+def raster(qgis_new_project: None, tmp_path: Path) -> RasterMaker:
     """Makes a GeoTIFF of bytes 1, 2, 3… and loads it."""
 
     def make(
@@ -137,7 +137,11 @@ def raster(qgis_app: QgsApplication, tmp_path: Path) -> RasterMaker:
             assert provider.writeBlock(block, band, 0, 0)
         provider.setEditable(False)
         del provider
-        return QgsRasterLayer(str(path), name)
+        layer = QgsRasterLayer(str(path), name)
+        # Python keeps a test's fixtures until after QGIS has ended, and layers must not live
+        # that long: the project takes them with it.
+        QgsProject.instance().addMapLayer(layer, False)
+        return layer
 
     return make
 
