@@ -99,7 +99,7 @@ def places(empty_environment: Path, tmp_path: Path) -> Places:
 
 
 @pytest.fixture
-def plan(index: Index, places: Places, python: Python) -> Plan:
+def plan(index: Index, places: Places, python: Python, small_room: None) -> Plan:
     """A plan with the two packages of the index."""
     wheels = tuple(locked(wheel, python.minor) for wheel in sorted(index.folder.glob("*.whl")))
     return Plan(
@@ -113,8 +113,10 @@ def real_venv() -> None:
     """Let venv make the environments of this test."""
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def small_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny packages need little room; what a real environment takes is tested by itself."""
-    monkeypatch.setattr("terraweave.plugin.environment.lock._INSTALLED", {"any": 1, "cpu": 1})
+    monkeypatch.setattr(
+        "terraweave.plugin.environment.lock._INSTALLED", {"any": 1, "cpu": 1, "cuda": 2}
+    )
     monkeypatch.setattr("terraweave.plugin.environment.plan._SPARE", 0)
