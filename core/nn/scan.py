@@ -48,7 +48,7 @@ def selective_scan(
     orders: Tensor,
     backend: str = "auto",
 ) -> Tensor:
-    """Y (mixer, window, token, channel) by the fastest backend that works here.
+    """The scan's y (mixer, window, token, channel) by the fastest backend that works here.
 
     Args:
         u: what is scanned; float32, or float64 for checks.

@@ -40,7 +40,6 @@ _SCRATCH = _D_RATE + FIELD
 _DECAYS = (CHUNK + 1) * FIELD
 _HISTORY = _DECAYS + CHUNK * FIELD
 
-
 _LOG2_E = np.float32(1.4426950408889634)
 # What float32 leaves out of log₂e.
 _LOG2_E_REST = np.float32(1.4426950408889634 - float(_LOG2_E))
@@ -59,7 +58,7 @@ _P1, _P2, _P3, _P4, _P5 = (
 _A0, _A1, _A2, _A3, _A4, _A5, _A6, _A7 = (np.float32(2 / (2 * k + 1)) for k in range(8))
 
 
-def _compiled(function):
+def compiled(function):
     """`function` compiled on its first call; kept on disk where a folder for it can be written."""
     try:
         return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
@@ -112,8 +111,8 @@ def _softplus(x):
 
 
 @numba.njit(inline="always")
-def _logistic(x):
-    """1 / (1 + e^−x), the derivative of _softplus; NaN stays NaN."""
+def logistic(x):
+    """1 / (1 + e^−x), the derivative of softplus; NaN stays NaN."""
     z = _exp_minus_size(x)
     return (z if x < _ZERO else _ONE) / (_ONE + z)
 
@@ -196,7 +195,7 @@ def _fetch(flat, place):
         prefetch(flat, place + line * _LINE)
 
 
-@_compiled
+@compiled
 def walk(u, p, a, d, bias, orders, y, kept, keep, start, stop):
     """Fill y of the scans start…stop (mixer · window), and with `keep` the state of each chunk."""
     windows, tokens, directions = u.shape[1], u.shape[2], orders.shape[0]
@@ -260,7 +259,7 @@ def _pull_all(s, past, b, r, d_b, d_r):
         d_b[n], d_b[n + 1], d_b[n + 2], d_b[n + 3] = b0, b1, b2, b3
 
 
-@_compiled
+@compiled
 def walk_back(
     dy,
     kept,
@@ -326,7 +325,7 @@ def walk_back(
                     for c in range(CHANNELS):
                         # The rates in `s` carry log₂e, which the exponent's gradient does not.
                         to_delta = s[_D_DELTA + c] / log2_e + s[_D_INPUT + c] * s[_X + c]
-                        to_raw = to_delta * _logistic(of_token[c] + bias[m, k, c])
+                        to_raw = to_delta * logistic(of_token[c] + bias[m, k, c])
                         to_token[c] = to_raw
                         s[_D_BIAS + c] += to_raw
                         s[_D_SKIP + c] += s[_DY + c] * s[_X + c]

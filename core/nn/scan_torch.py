@@ -56,7 +56,7 @@ def _slices(u: Tensor) -> list[slice]:
 
 
 def _walked(x: Tensor, orders: Tensor) -> Tensor:
-    """X (mixer, window, token, direction, …) as (step, mixer, window, direction, …)."""
+    """Values x (mixer, window, token, direction, …) as (step, mixer, window, direction, …)."""
     direction = torch.arange(orders.shape[0], device=x.device)
     return x[:, :, orders.T, direction].permute(2, 0, 1, 3, 4).contiguous()
 

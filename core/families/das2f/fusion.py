@@ -37,6 +37,8 @@ class Gate(nn.Module):
 class Fusion(nn.Module):
     """Fuses MS with PAN, and the result with what both have in common."""
 
+    kind = ""
+
     def __init__(self) -> None:
         """Two gates and one norm over 16 numbers for all uses."""
         super().__init__()
@@ -54,6 +56,8 @@ class PublishedFusion(Fusion):
 
     The published outer product of the two, followed by a mean over one side, is this product.
     """
+
+    kind = "published"
 
     def forward(self, ms: Tensor, pan: Tensor, common: Tensor) -> Tensor:
         """Fused features; all are (b, row, column, 4, 16)."""
@@ -74,10 +78,12 @@ class ConvexFusion(Fusion):
     paper's abstract describes, with the same number of parameters.
     """
 
+    kind = "convex"
+
     def forward(self, ms: Tensor, pan: Tensor, common: Tensor) -> Tensor:
         """Fused features; all are (b, row, column, 4, 16)."""
         x = torch.lerp(pan, ms, self.modalities(self.norm(ms), self.norm(pan)))
         return torch.lerp(common, x, self.common(self.norm(x), self.norm(common)))
 
 
-FUSIONS: dict[str, type[Fusion]] = {"published": PublishedFusion, "convex": ConvexFusion}
+FUSIONS: dict[str, type[Fusion]] = {one.kind: one for one in (PublishedFusion, ConvexFusion)}
