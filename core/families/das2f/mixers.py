@@ -152,7 +152,7 @@ class Level(nn.Module):
     def _scanned(
         self, mixers: list[Mixer], u: Tensor, rows: int, columns: int, backend: str
     ) -> Tensor:
-        """Y (mixer, b, token, 64) of u, the same shape."""
+        """The scan's y (mixer, b, token, 64) of u, the same shape."""
         spaces = [mixers[i].space.tensors() for i in self.spaces_used]
         # Δ, B and C are made of the tokens of the mixer that the state space belongs to.
         source = u[list(self.spaces_used)]
