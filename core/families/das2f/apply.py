@@ -1,11 +1,9 @@
 """Applies a trained DAS²F model to a whole scene, strip by strip."""
 
 import json
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ...card import Card, read_card
 from ...device import choose_device
@@ -14,21 +12,20 @@ from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
 from ...provenance import inputs_of, software
-from ...scene.aside import Together
+from ...results import write_results
 from ...scene.bands import check_gsd, match_bands, read_facts
 from ...scene.grid import Window
-from ...scene.polygons import write_polygons
 from ...scene.scene import Scene, open_scene
-from ...scene.sink import ClassSink, ValueSink
 from ...settings import Value, resolve
 from . import DAS2F
 from .classifier import Classifier, Network
-from .modes import Exact, Mode, ScenePixels, Stride, Strip
+from .modes import Exact, Mode, ScenePixels, Stride
 from .network import Architecture, Das2f
 from .patches import Statistics
 
-# MS pixels in a strip: enough for long batches, a few megabytes of the finer image.
-_STRIP_PIXELS = 2**17
+# MS pixels in a block: enough for long batches, a few megabytes of the finer image. Blocks rather
+# than strips, so that memory does not grow with the width of the scene.
+_BLOCK = (64, 1024)
 
 
 def predict(job: Job, progress: Progress) -> dict[str, object]:
@@ -41,8 +38,6 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
     network = load_network(job.model, card)
     device = choose_device(str(settings["device"]))
     progress.log(device.reason)
-    if not job.output("CLASSES"):
-        raise InputError("No output was named for CLASSES; name the class raster to write.")
     ratio = card.input("PAN").scale
     with _open(job, card, progress) as scene:
         region = scene.grid.window_of(job.extent) if job.extent else scene.grid.window
@@ -56,24 +51,23 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
             orientations=int(settings["orientations"]),
         )
         mode = _mode(settings, ScenePixels(scene, classifier, ratio, len(card.classes)), region)
-        tags = _tags(card, job, settings, device.torch)
-        classified = _write_rasters(scene, region, mode, card, job, tags, progress)
+        written = write_results(
+            job,
+            scene.grid,
+            region,
+            card.classes,
+            mode,
+            progress,
+            block=_BLOCK,
+            tags=_tags(card, job, settings, device.torch),
+            minimum_area=float(settings["minimum_area"]),
+        )
     values: dict[str, object] = {
-        "PIXELS": classified,
+        "PIXELS": written.pixels,
         "WINDOWS": classifier.windows_done,
         "DEVICE": device.torch.type,
     }
-    if job.output("POLYGONS"):
-        with progress.stage("Drawing polygons", 1.0):
-            values["POLYGON_COUNT"] = write_polygons(
-                job.output("CLASSES"),
-                job.output("CONFIDENCE") or None,
-                job.output("POLYGONS"),
-                card.classes,
-                minimum_area=float(settings["minimum_area"]),
-                progress=progress,
-            )
-    return values
+    return values if written.polygons is None else {**values, "POLYGON_COUNT": written.polygons}
 
 
 def _open(job: Job, card: Card, progress: Progress) -> AbstractContextManager[Scene]:
@@ -121,52 +115,6 @@ def _mode(settings: dict[str, Value], pixels: ScenePixels, region: Window) -> Mo
     if settings["mode"] == "stride":
         return Stride(pixels, region, int(settings["stride"]))
     return Exact(pixels)
-
-
-def _write_rasters(
-    scene: Scene,
-    region: Window,
-    mode: Mode,
-    card: Card,
-    job: Job,
-    tags: dict[str, str],
-    progress: Progress,
-) -> int:
-    """Classify strip after strip into the outputs; the number of classified pixels."""
-    grid = scene.grid.cropped(region)
-    values = np.array([one.value for one in card.classes])
-    share = 0.9 if job.output("POLYGONS") else 1.0
-    classified = 0
-    with ExitStack() as stack:
-        together = stack.enter_context(Together())
-        classes = stack.enter_context(
-            ClassSink(job.output("CLASSES"), grid, card.classes, tags=tags, together=together)
-        )
-        confidence = (
-            stack.enter_context(
-                ValueSink(job.output("CONFIDENCE"), grid, tags=tags, together=together)
-            )
-            if job.output("CONFIDENCE")
-            else None
-        )
-        stack.enter_context(progress.stage("Classifying", share))
-        for window in region.strips(max(1, _STRIP_PIXELS // region.columns)):
-            progress.update((window.row - region.row) / region.rows)
-            strip = mode(window)
-            place = window.shifted(-region.row, -region.column)
-            classes.write(place, _class_values(strip, values))
-            if confidence:
-                confidence.write(place, _confidence(strip))
-            classified += int(strip.valid.sum())
-    return classified
-
-
-def _class_values(strip: Strip, values: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.where(strip.valid, values[strip.probabilities.argmax(axis=2)], 0)
-
-
-def _confidence(strip: Strip) -> NDArray[np.float32]:
-    return np.where(strip.valid, strip.probabilities.max(axis=2), np.nan).astype(np.float32)
 
 
 def _tags(card: Card, job: Job, settings: dict[str, Value], device: torch.device) -> dict[str, str]:

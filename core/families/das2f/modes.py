@@ -7,21 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...results import Strip
 from ...scene.grid import Window
 from ...scene.scene import Scene
 from .classifier import Block, Classifier
 from .patches import KNOWN_SHARE
 
 Probabilities = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """A finished strip: `probabilities` (row, column, class) float32, `valid` (row, column)."""
-
-    window: Window
-    probabilities: Probabilities
-    valid: NDArray[np.bool_]
 
 
 Mode = Callable[[Window], Strip]
@@ -85,6 +77,14 @@ class Exact:
         return Strip(window, result, valid)
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One row of the lattice, filled along the row: weighted sums (column, class), and weights."""
+
+    sums: Probabilities
+    weights: NDArray[np.float32]
+
+
 class Stride:
     """Every N-th pixel of every N-th row from its window, the probabilities between filled in.
 
@@ -95,45 +95,52 @@ class Stride:
     def __init__(self, pixels: ScenePixels, region: Window, stride: int) -> None:
         """`region` is the part of the scene to be classified, `stride` is N."""
         self._pixels = pixels
-        self._region = region
-        self._lattice_rows = region.row + _lattice(region.rows, stride)
-        self._lattice_columns = _lattice(region.columns, stride)
-        self._known: dict[int, tuple[Probabilities, NDArray[np.float32]]] = {}
+        self._rows = region.row + _lattice(region.rows, stride)
+        self._columns = region.column + _lattice(region.columns, stride)
+        self._lines: dict[tuple[int, int], _Line] = {}
 
     def __call__(self, window: Window) -> Strip:
-        """The probabilities of all pixels in `window`, a strip of the region's whole width."""
+        """The probabilities of all pixels in `window`; windows come row by row of windows."""
         valid = self._pixels.valid(window)
-        above, below, down = _between(
-            self._lattice_rows, np.arange(window.row, window.row + window.rows)
-        )
-        wanted = sorted(set(above.tolist()) | set(below.tolist()))
-        self._known = {index: self._known.get(index) or self._classified(index) for index in wanted}
+        positions = np.arange(window.row, window.row + window.rows)
+        above, below, down = _between(self._rows, positions)
+        lines = self._lines_for(window, sorted({*above.tolist(), *below.tolist()}))
         result = np.empty((window.rows, window.columns, self._pixels.classes), np.float32)
         weight = np.empty((window.rows, window.columns), np.float32)
         for row in range(window.rows):
-            upper, lower = self._known[int(above[row])], self._known[int(below[row])]
+            upper, lower = lines[int(above[row])], lines[int(below[row])]
             share = np.float32(down[row])
-            result[row] = (1 - share) * upper[0] + share * lower[0]
-            weight[row] = (1 - share) * upper[1] + share * lower[1]
+            result[row] = (1 - share) * upper.sums + share * lower.sums
+            weight[row] = (1 - share) * upper.weights + share * lower.weights
         result /= np.maximum(weight, np.float32(1e-6))[..., None]
         self._fill_lonely(window, result, valid & (weight < 1e-3))
         return Strip(window, result, valid)
 
-    def _classified(self, index: int) -> tuple[Probabilities, NDArray[np.float32]]:
-        """One row of the lattice, filled along the row: weighted sums and the weights."""
-        region = self._region
-        line = Window(int(self._lattice_rows[index]), region.column, 1, region.columns)
+    def _lines_for(self, window: Window, wanted: list[int]) -> dict[int, _Line]:
+        """The lattice's rows around `window`; those that the window below wants too are kept."""
+        lines = {
+            index: self._lines.pop((index, window.column), None) or self._classified(index, window)
+            for index in wanted
+        }
+        self._lines[wanted[-1], window.column] = lines[wanted[-1]]
+        return lines
+
+    def _classified(self, index: int, window: Window) -> _Line:
+        positions = np.arange(window.column, window.column + window.columns)
+        left, right, across = _between(self._columns, positions)
+        first = int(left[0])
+        lattice = self._columns[first : int(right[-1]) + 1]
+        line = Window(int(self._rows[index]), int(lattice[0]), 1, int(np.ptp(lattice)) + 1)
         block, valid = self._pixels.block(line)
-        known = np.zeros((len(self._lattice_columns), self._pixels.classes), np.float32)
-        chosen = valid[0, self._lattice_columns]
-        taken = self._lattice_columns[chosen]
-        if len(taken):
-            known[chosen] = self._pixels.probabilities(block, np.zeros_like(taken), taken)
-        left, right, across = _between(self._lattice_columns, np.arange(region.columns))
+        chosen = valid[0, lattice - lattice[0]]
+        known = np.zeros((len(lattice), self._pixels.classes), np.float32)
+        if chosen.any():
+            places = (lattice - lattice[0])[chosen]
+            known[chosen] = self._pixels.probabilities(block, np.zeros_like(places), places)
         share = across.astype(np.float32)
-        sums = (1 - share)[:, None] * known[left] + share[:, None] * known[right]
-        weights = (1 - share) * chosen[left] + share * chosen[right]
-        return sums, weights.astype(np.float32)
+        sums = (1 - share)[:, None] * known[left - first] + share[:, None] * known[right - first]
+        weights = (1 - share) * chosen[left - first] + share * chosen[right - first]
+        return _Line(sums, weights.astype(np.float32))
 
     def _fill_lonely(
         self, window: Window, result: Probabilities, lonely: NDArray[np.bool_]

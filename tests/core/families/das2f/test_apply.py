@@ -55,12 +55,12 @@ def test_map_has_several_classes_and_the_grid_of_the_ms_image(pair: Pairs) -> No
         assert (made.transform, made.crs, made.shape) == (ms.transform, ms.crs, ms.shape)
 
 
-def test_one_strip_and_many_give_the_same_map(pair: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_block_and_many_give_the_same_map(pair: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = pair(15, 17)
     whole, sure = classified(scene.job("whole"))
-    monkeypatch.setattr(apply, "_STRIP_PIXELS", 40)
-    strips, sure_too = classified(scene.job("strips"))
-    np.testing.assert_array_equal(whole, strips)
+    monkeypatch.setattr(apply, "_BLOCK", (4, 6))
+    blocks, sure_too = classified(scene.job("blocks"))
+    np.testing.assert_array_equal(whole, blocks)
     np.testing.assert_allclose(sure, sure_too, atol=1e-5)
 
 
@@ -123,14 +123,14 @@ def test_stride_equals_exact_on_its_lattice(pair: Pairs) -> None:
     np.testing.assert_allclose(sure_too[2::4, 2::4], sure[2::4, 2::4], atol=1e-5)
 
 
-def test_stride_is_the_same_in_one_strip_and_in_many(
+def test_stride_is_the_same_in_one_block_and_in_many(
     pair: Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = pair(14, 15)
     whole, _ = classified(scene.job("whole", mode="stride", stride=4))
-    monkeypatch.setattr(apply, "_STRIP_PIXELS", 20)
-    strips, _ = classified(scene.job("strips", mode="stride", stride=4))
-    np.testing.assert_array_equal(whole, strips)
+    monkeypatch.setattr(apply, "_BLOCK", (3, 5))
+    blocks, _ = classified(scene.job("blocks", mode="stride", stride=4))
+    np.testing.assert_array_equal(whole, blocks)
 
 
 def test_island_between_the_lattice_is_classified_from_its_own_window(pair: Pairs) -> None:

@@ -1,0 +1,119 @@
+"""The outputs of a prediction, which all families share: class raster, confidence, polygons."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .classes import MapClass
+from .errors import InputError
+from .job import Job
+from .progress import Progress
+from .scene.aside import Together
+from .scene.grid import Grid, Window
+from .scene.polygons import write_polygons
+from .scene.sink import ClassSink, ValueSink
+
+_DRAWING_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strip:
+    """A finished part of a scene.
+
+    `probabilities` (row, column, class) float32, in the order of the classes; `valid` (row,
+    column) tells where there is data.
+    """
+
+    window: Window
+    probabilities: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: classified pixels, and polygons where they were asked for."""
+
+    pixels: int
+    polygons: int | None
+
+
+def write_results(
+    job: Job,
+    grid: Grid,
+    region: Window,
+    classes: Sequence[MapClass],
+    classify: Callable[[Window], Strip],
+    progress: Progress,
+    *,
+    block: tuple[int, int],
+    tags: Mapping[str, str],
+    minimum_area: float = 0.0,
+) -> Written:
+    """Classify `region` of `grid` block after block into the job's outputs.
+
+    `block` is the rows and columns of a block; `classify` is asked for the blocks row by row. All
+    outputs take their places together at the end, or none does.
+
+    Raises:
+        InputError: no class raster was asked for, or an output cannot be written.
+        Cancelled: at the user's wish; old files stay as they were.
+    """
+    if not job.output("CLASSES"):
+        raise InputError("No output was named for CLASSES; name the class raster to write.")
+    part = grid.cropped(region)
+    share = 1.0 - (_DRAWING_SHARE if job.output("POLYGONS") else 0.0)
+    with Together() as together:
+        raster = ClassSink(job.output("CLASSES"), part, classes, tags=tags, together=together)
+        sure = (
+            ValueSink(job.output("CONFIDENCE"), part, tags=tags, together=together)
+            if job.output("CONFIDENCE")
+            else None
+        )
+        with ExitStack() as stack:
+            stack.enter_context(raster)
+            if sure:
+                stack.enter_context(sure)
+            stack.enter_context(progress.stage("Classifying", share))
+            pixels = _fill(raster, sure, region, classes, classify, progress, block)
+        if not job.output("POLYGONS"):
+            return Written(pixels, None)
+        with progress.stage("Drawing polygons", 1.0):
+            polygons = write_polygons(
+                raster.whereabouts,
+                sure.whereabouts if sure else None,
+                job.output("POLYGONS"),
+                classes,
+                minimum_area=minimum_area,
+                progress=progress,
+                together=together,
+            )
+    return Written(pixels, polygons)
+
+
+def _fill(
+    raster: ClassSink,
+    sure: ValueSink | None,
+    region: Window,
+    classes: Sequence[MapClass],
+    classify: Callable[[Window], Strip],
+    progress: Progress,
+    block: tuple[int, int],
+) -> int:
+    """Write every block; the number of classified pixels."""
+    values = np.array([one.value for one in classes])
+    classified, done = 0, 0
+    for window in region.blocks(*block):
+        progress.update(done / region.shape.pixels)
+        strip = classify(window)
+        place = window.shifted(-region.row, -region.column)
+        chosen = strip.probabilities.argmax(axis=2)
+        raster.write(place, np.where(strip.valid, values[chosen], 0))
+        if sure:
+            highest = strip.probabilities.max(axis=2)
+            sure.write(place, np.where(strip.valid, highest, np.float32(np.nan)))
+        classified += int(strip.valid.sum())
+        done += window.shape.pixels
+    return classified
