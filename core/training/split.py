@@ -81,9 +81,14 @@ class Split:
 
     @property
     def _resemblance_sentence(self) -> str:
-        if self.resemblance is None or self.resemblance < 1:
+        """Said where it is good news; where it is not, a warning says it."""
+        far = self.resemblance
+        if far is None or not 1 <= far <= self.block:
             return ""
-        return f" Labels resemble each other up to a distance of {self.resemblance:.0f} pixels."
+        return (
+            f" Labels resemble each other up to a distance of {far:.0f} pixels, which the blocks "
+            "span."
+        )
 
     def to_json(self) -> dict[str, object]:
         """The numbers of the split, without the pixels."""
