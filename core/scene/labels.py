@@ -68,6 +68,8 @@ class LabelMap:
         title: str,
         labels: _Labels,
         area: "_Area | None",
+        *,
+        required: bool = True,
     ) -> None:
         """`classes` are those of the whole layer, whether the scene shows them or not."""
         self.grid = grid
@@ -75,6 +77,7 @@ class LabelMap:
         self.title = title
         self._labels = labels
         self._area = area
+        self._required = required
 
     def read(self, window: Window) -> Numbers:
         """Class values (row, column) as int32; 0 is unlabelled, and so is all off the grid."""
@@ -96,7 +99,7 @@ class LabelMap:
         """All labelled pixels, row by row; says how many were left out as contradictory.
 
         Raises:
-            InputError: no pixel has a label.
+            InputError: no pixel has a label, and this scene has to have some.
         """
         rows, columns, values, conflicts = [], [], [], 0
         total = max(self.grid.shape.rows, 1)
@@ -116,7 +119,7 @@ class LabelMap:
                 f"{conflicts} pixels of {self.title} lie in features of different classes; they "
                 "are ignored."
             )
-        if not len(pixels.values):
+        if self._required and not len(pixels.values):
             raise InputError(
                 f"No pixel of the scene gets a label from {self.title}: its features lie between "
                 "the pixels' centres, outside the area that was surveyed, or contradict each "
@@ -249,7 +252,7 @@ def open_labels(
             "apart."
         )
     surveyed = None if area is None else _surveyed(area, grid, progress, required)
-    return LabelMap(grid, classes, features.title, labels, surveyed)
+    return LabelMap(grid, classes, features.title, labels, surveyed, required=required)
 
 
 def _is_raster(features: Features) -> bool:

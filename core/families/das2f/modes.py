@@ -118,10 +118,11 @@ class Stride:
 
     def _lines_for(self, window: Window, wanted: list[int]) -> dict[int, _Line]:
         """The lattice's rows around `window`; those that the window below wants too are kept."""
-        lines = {
-            index: self._lines.pop((index, window.column), None) or self._classified(index, window)
-            for index in wanted
-        }
+        lines = {}
+        for index in wanted:
+            place = (index, window.column)
+            known = place in self._lines
+            lines[index] = self._lines.pop(place) if known else self._classified(index, window)
         self._lines[wanted[-1], window.column] = lines[wanted[-1]]
         return lines
 

@@ -189,3 +189,24 @@ def test_job_that_cannot_be_done_is_refused_before_the_work(
 def test_folder_that_does_not_exist_is_refused_before_the_work(job: Job) -> None:
     with pytest.raises(InputError, match="nowhere"):
         learn(replace(job, outputs={"MODEL": "/nowhere/model.safetensors"}), Progress())
+
+
+def test_several_scenes_learn_together_and_one_may_lack_labels(job: Job, tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    east = 500000 + COLUMNS * 2.0 + 100
+    more = {}
+    for role, bands, scale in (("MS", 2, 1), ("PAN", 1, 2)):
+        values = random.normal(120, 9, (bands, 20 * scale, 20 * scale)).astype(np.float32)
+        path = tmp_path / f"east_{role}.tif"
+        with rasterio.open(
+            path, "w", driver="GTiff", count=bands, height=20 * scale, width=20 * scale,
+            dtype="float32", crs="EPSG:32632",
+            transform=from_origin(east, 5400000, 2.0 / scale, 2.0 / scale),
+        ) as file:  # fmt: skip
+            file.write(values)
+        more[role] = Source(str(path))
+    # The finer images come in the other order: pairs are found by their place.
+    inputs = {"MS": (*job.inputs["MS"], more["MS"]), "PAN": (more["PAN"], *job.inputs["PAN"])}
+    alone = learn(replace(job, settings={**job.settings, "epochs": 1}), Progress())
+    both = learn(replace(job, inputs=inputs, settings={**job.settings, "epochs": 1}), Progress())
+    assert both["OA"] == alone["OA"]
