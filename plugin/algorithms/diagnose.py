@@ -16,7 +16,6 @@ from qgis.core import (
 
 from ...core.job import Job
 from ..checks import check_output
-from ..environment.report import page, without_private
 from ..job import JobCancelled, run_job
 from .base import Parameters, TerraweaveAlgorithm, make_folders
 from .forms import with_help
@@ -69,6 +68,8 @@ class DiagnoseAlgorithm(TerraweaveAlgorithm):
         feedback: QgsProcessingFeedback,
     ) -> dict[str, Any]:
         """Ask, write the page, and return what can be counted."""
+        from ..environment.report import page, without_private
+
         values: Mapping[str, Any] = {}
         problems: list[str] = []
         try:

@@ -1,14 +1,10 @@
 """Makes the worker's environment: `setup`."""
 
-import os
-from html import escape
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
     Qgis,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
@@ -16,19 +12,10 @@ from qgis.core import (
     QgsProcessingParameterEnum,
     QgsProcessingParameterFile,
     QgsProcessingParameterString,
-    QgsSettings,
 )
-from qgis.PyQt.QtCore import QUrl
 
 from ...core.errors import InputError
-from ..environment.failures import SetupError
-from ..environment.install import Installed, fill_folder, install
-from ..environment.installers import Sources, clean_variables
 from ..environment.lock import PLATFORMS
-from ..environment.network import qgis_network, with_authorities
-from ..environment.plan import Plan, Request, make_fetch_plan, make_plans
-from ..environment.proof import prove_environment
-from ..interpreter import SETTING, VARIABLE, interpreter_at, worker_folder
 from .base import Parameters, TerraweaveAlgorithm
 from .forms import with_help
 
@@ -44,6 +31,8 @@ BUILDS = {
     "gpu": "For NVIDIA cards",
 }
 INSTALLERS = {"auto": "uv where it is installed, else pip", "pip": "pip", "uv": "uv"}
+_GIVEN_TEXTS = ("PYTHON", "WHEELS", "INDEX", "EXTRA_INDEX", "PYTHON_VERSION")
+_GIVEN_CHOICES = ("ACTION", "BUILD", "INSTALLER", "PLATFORM")
 _TEXTS = (
     ("INTERPRETER", "The worker's Python"),
     ("PLAN", "What was planned"),
@@ -145,6 +134,8 @@ class SetupAlgorithm(TerraweaveAlgorithm):
 
     def prepared(self, parameters: Parameters, context: QgsProcessingContext) -> None:
         """Ask QGIS for its network settings, in the main thread."""
+        from ..environment.network import qgis_network
+
         self._network = qgis_network()
 
     def run_prepared(
@@ -154,113 +145,11 @@ class SetupAlgorithm(TerraweaveAlgorithm):
         feedback: QgsProcessingFeedback,
     ) -> dict[str, Any]:
         """Do what the action says; a failure says where the installer's log is."""
-        texts = {
-            name: self.parameterAsString(parameters, name, context)
-            for name in ("PYTHON", "WHEELS", "INDEX", "EXTRA_INDEX", "PYTHON_VERSION")
-        }
-        choices = {
-            name: self.parameterAsEnumString(parameters, name, context)
-            for name in ("ACTION", "BUILD", "INSTALLER", "PLATFORM")
+        from ..environment.actions import run_action
+
+        given = {name: self.parameterAsString(parameters, name, context) for name in _GIVEN_TEXTS}
+        given |= {
+            name: self.parameterAsEnumString(parameters, name, context) for name in _GIVEN_CHOICES
         }
         mamba = self.parameterAsBoolean(parameters, "MAMBA", context)
-        actions = {"install": self._install, "plan": self._plan, "use": _use, "fetch": self._fetch}
-        try:
-            return actions[choices["ACTION"]](texts | choices | {"MAMBA": mamba}, feedback)
-        except SetupError as error:
-            _show_log(feedback)
-            raise QgsProcessingException(str(error)) from error
-
-    def _variables(self, feedback: QgsProcessingFeedback) -> dict[str, str]:
-        for note in self._network.notes:
-            feedback.pushInfo(note)
-        root = worker_folder()
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            return with_authorities(
-                clean_variables(os.environ), self._network, root / "authorities.pem"
-            )
-        except OSError:
-            # That the folder may not be written is said, with its remedy, by the checks.
-            return clean_variables(os.environ)
-
-    def _plans(self, given: dict[str, Any], feedback: QgsProcessingFeedback) -> list[Plan]:
-        request = Request(
-            given["PYTHON"],
-            given["BUILD"],
-            Sources(given["INDEX"], given["EXTRA_INDEX"], given["WHEELS"]),
-            given["INSTALLER"],
-            given["MAMBA"],
-        )
-        plans = make_plans(request, worker_folder(), self._variables(feedback))
-        for sentence in plans[0].sentences():
-            feedback.pushInfo(sentence)
-        return plans
-
-    def _plan(self, given: dict[str, Any], feedback: QgsProcessingFeedback) -> dict[str, Any]:
-        first = self._plans(given, feedback)[0]
-        return {"PLAN": "\n".join(first.sentences()), "BUILD_USED": first.build}
-
-    def _install(self, given: dict[str, Any], feedback: QgsProcessingFeedback) -> dict[str, Any]:
-        plans = self._plans(given, feedback)
-        done = install(plans, self._variables(feedback), feedback, secrets=self._network.secrets)
-        _use_ours(feedback)
-        return _outputs(done) | {"PLAN": "\n".join(plans[0].sentences())}
-
-    def _fetch(self, given: dict[str, Any], feedback: QgsProcessingFeedback) -> dict[str, Any]:
-        variables = self._variables(feedback)
-        plan = make_fetch_plan(
-            "" if given["PLATFORM"] == "this" else given["PLATFORM"],
-            given["PYTHON_VERSION"],
-            given["BUILD"],
-            Sources(given["INDEX"], given["EXTRA_INDEX"]),
-            worker_folder(),
-            variables,
-        )
-        log = fill_folder(plan, Path(given["WHEELS"]), variables, feedback, self._network.secrets)
-        feedback.pushInfo(
-            f"The folder holds what Python {plan.minor} on {plan.platform} needs, and a list of "
-            "it. Copy it, and name it in WHEELS on the other computer."
-        )
-        return {"LOG": str(log), "BUILD_USED": plan.build}
-
-
-def _use(given: dict[str, Any], feedback: QgsProcessingFeedback) -> dict[str, Any]:
-    """Prove an environment that somebody else made, and use it from now on."""
-    python = interpreter_at(Path(given["PYTHON"]).expanduser(), "the parameter PYTHON").path
-    prove_environment(python, feedback)
-    QgsSettings().setValue(SETTING, str(python))
-    feedback.pushInfo(f"Terraweave uses {python} from now on; the setting “{SETTING}” names it.")
-    return {"INTERPRETER": str(python)}
-
-
-def _use_ours(feedback: QgsProcessingFeedback) -> None:
-    """Let nothing that was named before stand before the environment that was made now."""
-    settings = QgsSettings()
-    if settings.value(SETTING, ""):
-        settings.remove(SETTING)
-        feedback.pushInfo(f"The setting “{SETTING}” is cleared, so that this environment is used.")
-    if os.environ.get(VARIABLE):
-        feedback.pushWarning(
-            f"The environment variable {VARIABLE} names another Python, which goes before this "
-            "environment; remove it to use this one."
-        )
-
-
-def _outputs(done: Installed) -> dict[str, Any]:
-    return {
-        "INTERPRETER": str(done.python),
-        "BUILD_USED": done.build,
-        "LOG": str(done.log),
-        "MEGABYTES": round(done.size / 1e6, 1),
-        "SECONDS": round(done.seconds, 1),
-    }
-
-
-def _show_log(feedback: QgsProcessingFeedback) -> None:
-    """A link to the newest log of the installer."""
-    logs = sorted((worker_folder() / "logs").glob("setup-*.log"))
-    if logs:
-        address = QUrl.fromLocalFile(str(logs[-1])).toString()
-        feedback.pushFormattedMessage(
-            f"<a href='{escape(address)}'>Show what the installer said</a>", f"Log: {logs[-1]}"
-        )
+        return run_action({**given, "MAMBA": mamba}, self._network, feedback)
