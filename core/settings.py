@@ -139,6 +139,26 @@ VALIDATION_SHARE = Setting(
     minimum=0.0,
     maximum=0.6,
 )
+CROSS_VALIDATION = Setting(
+    key="cross_validation",
+    title="Folds of a cross-validation",
+    help="0 measures once, on the validation share. From 2 on, the scene's blocks are divided into "
+    "so many folds; each is held back once, and the report gives mean and deviation of the scores. "
+    "The model is then trained on all labels. Takes as many times longer.",
+    default=0,
+    minimum=0,
+    maximum=20,
+)
+BLOCK = Setting(
+    key="block",
+    title="Block size",
+    help="The edge of the blocks that are held back as a whole. 0 chooses it from how far the "
+    "labels resemble each other; larger is a harder and more honest test.",
+    default=0,
+    minimum=0,
+    maximum=100000,
+    unit="pixels",
+)
 SEED = Setting(
     key="seed",
     title="Seed",

@@ -1,7 +1,16 @@
 """DAS²F: land cover from multispectral and panchromatic images. Facts only; torch is elsewhere."""
 
 from ...family import Family, Recipe, Reference, Role
-from ...settings import DEVICE, SEED, VALIDATION_SHARE, Choice, Setting, epochs_setting
+from ...settings import (
+    BLOCK,
+    CROSS_VALIDATION,
+    DEVICE,
+    SEED,
+    VALIDATION_SHARE,
+    Choice,
+    Setting,
+    epochs_setting,
+)
 
 _AS_PRESET = Choice("preset", "What the preset says")
 
@@ -123,6 +132,8 @@ DAS2F = Family(
             default=True,
         ),
         VALIDATION_SHARE,
+        CROSS_VALIDATION,
+        BLOCK,
         SEED,
         DEVICE,
     ),

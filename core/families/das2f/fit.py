@@ -37,6 +37,18 @@ class Fit:
     device: torch.device
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured before the last training: the first outcome, and the scores.
+
+    `scores` are those of all held-out pixels together, `folds` of each fold by itself.
+    """
+
+    outcome: Outcome
+    scores: Scores | None
+    folds: tuple[Scores, ...] = ()
+
+
 class PixelTrainee:
     """Draws windows of labelled pixels in random orientations, and scores held-out pixels."""
 
@@ -63,7 +75,7 @@ class PixelTrainee:
         Both are (b,) int64 and depend on seed, epoch and step alone.
         """
         random = np.random.default_rng([self._fit.seed, epoch, step])
-        index = random.choice(len(self._patches), self._fit.batch, p=self._weights)
+        index = random.choice(len(self._patches), self._fit.batch, p=self._weights)  # nosec B311
         orientation = random.integers(0, ORIENTATIONS, self._fit.batch)
         return torch.from_numpy(index), torch.from_numpy(orientation)
 

@@ -22,7 +22,7 @@ ORIENTATIONS = 8
 KNOWN_SHARE = 0.5
 # Tiles in which labelled pixels are read together, in MS pixels.
 _TILE = 128
-_MEMORY_BYTES = 2**30
+_MEMORY_BYTES = 2**29
 
 
 @dataclass(frozen=True, slots=True)

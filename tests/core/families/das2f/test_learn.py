@@ -132,7 +132,7 @@ def test_cancelled_training_keeps_the_best_epoch_and_goes_on_later(
 ) -> None:
     with pytest.raises(Cancelled, match=r"best epoch so far \(1\) is kept in model\.safetensors"):
         learn(job, CancelAfter(1).progress)
-    assert read_card(job.output("MODEL")).training == {"best_epoch": 1, "stopped_after_epoch": 1}
+    assert read_card(job.output("MODEL")).training == {"stopped_after_epoch": 1}
     events: list[Event] = []
     learn(job, Progress(events.append))
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [2]
@@ -210,3 +210,38 @@ def test_several_scenes_learn_together_and_one_may_lack_labels(job: Job, tmp_pat
     alone = learn(replace(job, settings={**job.settings, "epochs": 1}), Progress())
     both = learn(replace(job, inputs=inputs, settings={**job.settings, "epochs": 1}), Progress())
     assert both["OA"] == alone["OA"]
+
+
+def test_cross_validation_measures_every_labelled_pixel_once(job: Job, tmp_path: Path) -> None:
+    settings = {**job.settings, "epochs": 1, "cross_validation": 3}
+    before = {path.name for path in tmp_path.iterdir()}
+    values = learn(replace(job, settings=settings), Progress())
+    with rasterio.open(str(job.labels.path if job.labels else "")) as file:
+        labelled = int((file.read(1) > 0).sum())
+    metrics = read_card(job.output("MODEL")).metrics
+    folds = metrics["folds"]
+    assert isinstance(folds, list)
+    assert metrics["pixels"] == sum(fold["pixels"] for fold in folds) == labelled
+    assert values["OA"] == pytest.approx(np.mean([fold["overall_accuracy"] for fold in folds]))
+    assert read_card(job.output("MODEL")).training["trained_on_all_labels"] is True
+    assert len({path.name for path in tmp_path.iterdir()} - before) == 3
+
+
+def test_single_fold_is_refused(job: Job) -> None:
+    with pytest.raises(InputError, match="CROSS_VALIDATION is 1"):
+        learn(replace(job, settings={**job.settings, "cross_validation": 1}), Progress())
+
+
+def test_last_training_cancelled_keeps_the_measured_model(job: Job) -> None:
+    settings = {**job.settings, "epochs": 1, "refit": True}
+    started = []
+
+    def see(event: Event) -> None:
+        if event.get("stage") == "Training on all labels":
+            started.append(event)
+
+    with pytest.raises(Cancelled, match="is kept in model"):
+        learn(replace(job, settings=settings), Progress(see, lambda: bool(started)))
+    card = read_card(job.output("MODEL"))
+    assert card.training["trained_on_all_labels"] is False
+    assert card.metrics["overall_accuracy"] is not None
