@@ -60,6 +60,9 @@ _A0, _A1, _A2, _A3, _A4, _A5, _A6, _A7 = (np.float32(2 / (2 * k + 1)) for k in r
 
 def compiled(function):
     """`function` compiled on its first call; kept on disk where a folder for it can be written."""
+    # The file on disk is named after the function alone and remembers its module. The package is
+    # loaded as `core` by the worker and inside the plugin's package by tests: to each its own.
+    function.__qualname__ = f"{function.__module__}.{function.__qualname__}"
     try:
         return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     except RuntimeError:
