@@ -7,7 +7,7 @@ doi 10.1016/j.rse.2014.02.015 (after Cochran 1977).
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as Xml  # nosec B405 - writes, and reads nothing
 
 import numpy as np
 import pyogrio

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as Xml  # nosec B405 - writes, and reads nothing
 
 from ..classes import MapClass
 

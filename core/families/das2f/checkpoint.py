@@ -1,6 +1,6 @@
 """Takes over checkpoints of the published code: its names for weights, and ours."""
 
-import pickle
+import pickle  # nosec B403 - for the name of its error alone; nothing is unpickled
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
