@@ -59,7 +59,10 @@ class SetupAlgorithm(TerraweaveAlgorithm):
         """Add parameters and outputs."""
         self._add_choice("ACTION", "What to do", ACTIONS)
         self._add_choice("BUILD", "Build of torch", BUILDS)
-        python = QgsProcessingParameterFile("PYTHON", "Python", optional=True)
+        # Any file: on Linux and macOS a Python has no extension.
+        python = QgsProcessingParameterFile(
+            "PYTHON", "Python", optional=True, fileFilter="All files (*)"
+        )
         self.addParameter(
             with_help(
                 python,
