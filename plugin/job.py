@@ -166,7 +166,13 @@ class Display:
         self._shows = {"progress": self._progress, "log": self._log, "epoch": self._epoch}
 
     def __call__(self, event: Event) -> None:
-        """Show one event; an unknown one goes to the debug log."""
+        """Show one event; an unknown one goes to the debug log.
+
+        A feedback that has `listen` gets every event as it is, for live curves and time left.
+        """
+        listen = getattr(self._feedback, "listen", None)
+        if listen is not None:
+            listen(event)
         self._shows.get(str(event["event"]), self._unknown)(event)
 
     def _progress(self, event: Event) -> None:

@@ -1,0 +1,323 @@
+"""Runs inside a real QGIS desktop (`qgis --code`): does by clicks what a new user would do.
+
+The story's name and the folder for pictures and findings come by environment variables, since
+`--code` knows no arguments. Findings go into findings.json; the exit status says whether all of
+the story was told.
+"""
+
+import faulthandler
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from qgis.core import QgsProject
+from qgis.PyQt.QtCore import Qt, QTimer
+from qgis.PyQt.QtGui import QColor, QPalette
+from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QApplication, QDockWidget, QMessageBox, QPushButton, QWidget
+from qgis.utils import iface, plugins
+
+OUT = Path(os.environ["TERRAWEAVE_E2E_OUT"])
+STORY = os.environ["TERRAWEAVE_E2E_STORY"]
+LIMIT = float(os.environ.get("TERRAWEAVE_E2E_LIMIT", "240"))
+Condition = Callable[[], object]
+
+findings: dict[str, object] = {"story": STORY}
+
+
+class Pulse:
+    """Measures how long the event loop does not come round."""
+
+    def __init__(self) -> None:
+        self._timer = QTimer()
+        self._timer.setInterval(10)
+        self._timer.timeout.connect(self._beat)
+        self._wall = self._own = 0.0
+        self.phase = ""
+        self.longest: dict[str, list[float]] = {}
+
+    def start(self, phase: str) -> None:
+        """Measure from now on under this name."""
+        self.phase = phase
+        self._wall, self._own = time.perf_counter(), time.thread_time()
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Do not count what comes now, such as taking a picture."""
+        self._timer.stop()
+
+    def _beat(self) -> None:
+        wall, own = time.perf_counter(), time.thread_time()
+        worst = self.longest.setdefault(self.phase, [0.0, 0.0])
+        # Own: what the main thread itself computed, however busy the machine is with others.
+        worst[0] = max(worst[0], round(1000 * (wall - self._wall), 1))
+        worst[1] = max(worst[1], round(1000 * (own - self._own), 1))
+        self._wall, self._own = wall, own
+
+
+pulse = Pulse()
+
+
+def picture(name: str) -> None:
+    """Save the main window as it is now."""
+    pulse.stop()
+    QApplication.processEvents()
+    iface.mainWindow().grab().save(str(OUT / f"{name}.png"))
+
+
+def click(widget: QWidget) -> None:
+    """A left click in the middle of a widget that a user could click now."""
+    if not widget.isVisible() or not widget.isEnabled():
+        raise AssertionError(f"{widget} cannot be clicked: it is hidden or disabled.")
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def click_tab(title: str) -> None:
+    """A left click on a tab of the panel."""
+    bar = panel().dock.tabs.tabBar()
+    place = next(i for i in range(bar.count()) if bar.tabText(i).startswith(title))
+    QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(place).center())
+
+
+def button(text: str) -> QPushButton:
+    """The visible button with these words."""
+    found = [b for b in iface.mainWindow().findChildren(QPushButton) if b.text() == text]
+    return next(one for one in found if one.isVisible())
+
+
+def panel() -> object:
+    """The plugin's panel."""
+    return plugins["terraweave"].panel
+
+
+def over() -> bool:
+    """Whether nothing runs or waits."""
+    return not panel().queue.unfinished
+
+
+def open_panel() -> Iterator[Condition]:
+    """Put the panel on the screen, wide enough for a person."""
+    dock = panel().dock
+    dock.setUserVisible(True)
+    iface.mainWindow().resize(1560, 960)
+    yield lambda: dock.isVisible()
+    main = iface.mainWindow()
+    layers = main.findChild(QDockWidget, "Layers")
+    main.findChild(QDockWidget, "Browser").hide()
+    main.resizeDocks([dock, layers], [470, 280], Qt.Orientation.Horizontal)
+    yield lambda: dock.width() > 300
+
+
+def sample(size: int = 64) -> Iterator[Condition]:
+    """Get a sample scene by a click; a small one, so that the story is short."""
+    panel().sample_size = size
+    pulse.start("sample scene")
+    click(button("Try a sample scene"))
+    yield over
+    yield lambda: QgsProject.instance().count() >= 3
+
+
+def short_training(epochs: int) -> None:
+    """Change what makes a training long."""
+    form = panel().dock.page("train").form
+    form.fill("EPOCHS", epochs)
+    form.fill("BATCH", 4)
+    form.fill("REFIT", False)
+    form.fill("DEVICE", "cpu")
+    folder = OUT / "models"
+    form.fill("MODEL", str(folder / "model.safetensors"))
+    form.fill("REPORT", str(folder / "report.html"))
+
+
+def first_start() -> Iterator[Condition]:
+    """Without a worker: the panel explains, and shows what would be installed."""
+    yield from open_panel()
+    dock = panel().dock
+    assert dock.stack.currentIndex() == 0
+    pulse.start("first start")
+    yield over
+    yield lambda: True
+    picture("first-start")
+    findings["plan"] = dock.welcome.plan.text()
+    findings["reason"] = dock.welcome.reason.text()
+
+
+def train_and_apply() -> Iterator[Condition]:
+    """From nothing to a map, by clicks."""
+    yield from open_panel()
+    picture("1-empty")
+    yield from sample()
+    picture("2-sample-runs")
+    click_tab("Train")
+    yield lambda: True
+    page = panel().dock.page("train")
+    findings["guessed"] = {
+        key: [layer.name() for layer in page.form.fields[key].layers()]
+        for key in [role.key for role in page.family.roles]
+    }
+    short_training(3)
+    yield lambda: page.button.isEnabled()
+    picture("3-train")
+    pulse.start("train")
+    click(page.button)
+    yield lambda: panel().queue.runs[-1].story.epochs
+    picture("4-running")
+    pulse.start("train")
+    panel().dock.setUserVisible(False)
+    yield lambda: True
+    panel().dock.setUserVisible(True)
+    yield over
+    run = panel().queue.runs[-1]
+    assert run.state.name == "DONE", run.story.error
+    findings["epochs"] = len(run.story.epochs)
+    picture("5-trained")
+    click(button("Apply this model"))
+    yield lambda: True
+    page = panel().dock.page("predict")
+    page.form.fill("MODE", "stride")
+    page.form.fill("DEVICE", "cpu")
+    yield lambda: page.button.isEnabled()
+    picture("6-apply")
+    pulse.start("apply")
+    click(page.button)
+    yield over
+    run = panel().queue.runs[-1]
+    assert run.state.name == "DONE", run.story.error
+    findings["map"] = [QgsProject.instance().mapLayer(one).name() for one in run.layers]
+    yield lambda: True
+    picture("7-map")
+    panel().dock.runs.opacity.setValue(55)
+    yield lambda: not iface.mapCanvas().isDrawing()
+    picture("8-opacity")
+    yield from themes()
+
+
+def themes() -> Iterator[Condition]:
+    """The pages in a dark theme."""
+    app = QApplication.instance()
+    dark = QPalette(QColor("#2b2b2b"))
+    for role, code in (
+        (QPalette.ColorRole.Base, "#1e1e1e"),
+        (QPalette.ColorRole.AlternateBase, "#2b2b2b"),
+        (QPalette.ColorRole.Text, "#e8e8e8"),
+        (QPalette.ColorRole.WindowText, "#e8e8e8"),
+        (QPalette.ColorRole.ButtonText, "#e8e8e8"),
+        (QPalette.ColorRole.ToolTipText, "#e8e8e8"),
+    ):
+        dark.setColor(role, QColor(code))
+    app.setPalette(dark)
+    yield lambda: True
+    picture("9-dark-runs")
+    click_tab("Apply")
+    yield lambda: True
+    picture("9-dark-apply")
+    click_tab("Train")
+    yield lambda: True
+    picture("9-dark-train")
+
+
+def cancel() -> Iterator[Condition]:
+    """Cancel in the middle of a training."""
+    yield from open_panel()
+    yield from sample()
+    click_tab("Train")
+    short_training(2000)
+    page = panel().dock.page("train")
+    yield lambda: page.button.isEnabled()
+    click(page.button)
+    yield lambda: panel().queue.runs[-1].story.epochs
+    started = time.perf_counter()
+    click(panel().dock.runs.view.cancel)
+    yield over
+    run = panel().queue.runs[-1]
+    findings["cancel_seconds"] = round(time.perf_counter() - started, 2)
+    findings["state"] = run.state.name
+    picture("cancelled")
+
+
+def close_during_run() -> Iterator[Condition]:
+    """QGIS is closed while a training runs; whoever started it looks for orphans."""
+    yield from open_panel()
+    yield from sample()
+    click_tab("Train")
+    short_training(2000)
+    page = panel().dock.page("train")
+    yield lambda: page.button.isEnabled()
+    click(page.button)
+    yield lambda: panel().queue.runs[-1].story.epochs
+
+
+STORIES = {
+    "first_start": first_start,
+    "train_and_apply": train_and_apply,
+    "cancel": cancel,
+    "close_during_run": close_during_run,
+}
+
+
+class Teller:
+    """Takes one step of the story whenever what it waits for has come true."""
+
+    def __init__(self, story: Iterator[Condition]) -> None:
+        self._story = story
+        self._wait: Condition = lambda: True
+        self._started = self._since = time.monotonic()
+        self._timer = QTimer()
+        self._timer.setInterval(100)
+        self._timer.timeout.connect(self._step)
+        self._timer.start()
+
+    def _step(self) -> None:
+        try:
+            if time.monotonic() - self._started > LIMIT:
+                picture("stuck")
+                raise TimeoutError("The story got stuck.")
+            # A little patience, so that widgets are laid out before the next step.
+            if not self._wait() or time.monotonic() - self._since < 0.4:
+                return
+            self._wait = next(self._story)
+            self._since = time.monotonic()
+        except StopIteration:
+            self._end(0)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, QGIS must not hang
+            traceback.print_exc()
+            findings["error"] = f"{type(error).__name__}: {error}"
+            findings["log"] = [run.story.lines[-5:] for run in panel().queue.runs]
+            self._end(3)
+
+    def _end(self, status: int) -> None:
+        self._timer.stop()
+        pulse.stop()
+        findings["blocked_milliseconds"] = pulse.longest
+        (OUT / "findings.json").write_text(json.dumps(findings, indent=1), encoding="utf-8")
+        if status:
+            os._exit(status)
+        QTimer.singleShot(200, answer_questions)
+        if STORY != "close_during_run":
+            QgsProject.instance().clear()
+        QTimer.singleShot(0, iface.actionExit().trigger)
+
+
+def answer_questions() -> None:
+    """Say yes to whatever QGIS asks when it is closed."""
+    for box in QApplication.topLevelWidgets():
+        if isinstance(box, QMessageBox) and box.isVisible():
+            findings.setdefault("asked", []).append(box.text())
+            (OUT / "findings.json").write_text(json.dumps(findings, indent=1), encoding="utf-8")
+            for kind in (
+                QMessageBox.StandardButton.Discard,
+                QMessageBox.StandardButton.Yes,
+                QMessageBox.StandardButton.Ok,
+            ):
+                if box.button(kind) is not None:
+                    box.button(kind).click()
+                    break
+    QTimer.singleShot(200, answer_questions)
+
+
+faulthandler.enable(sys.stderr)
+teller = Teller(STORIES[STORY]())

@@ -1,0 +1,134 @@
+"""A model file's card as a page a person can read, as soon as the file is chosen."""
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
+
+from ..core.card import Card, CardInput, read_card
+from ..core.errors import ModelFileError
+from .looks import problem_color, quiet_color
+from .words import tr
+
+_MOST_CLASSES = 60
+_MOST_FACTS = 12
+_LONGEST = 120
+
+
+class CardView(QLabel):
+    """Shows the card of a model file, or the sentence that says why there is none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Empty and not there."""
+        super().__init__(parent)
+        self.card: Card | None = None
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setMargin(8)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        # A card may come from a stranger: nothing in it is fetched or opened.
+        self.setOpenExternalLinks(False)
+        self.hide()
+
+    def show_file(self, path: str) -> None:
+        """Read and show the card of `path`; an empty path shows nothing."""
+        self.card = None
+        if not path:
+            self.hide()
+            return
+        try:
+            if not Path(path).is_file():
+                raise ModelFileError(f"There is no model file “{path}”.")
+            self.card = read_card(path)
+            self.setText(card_page(self.card, quiet_color(self.palette()).name()))
+        except ModelFileError as error:
+            color = problem_color(self.palette()).name()
+            self.setText(f'<span style="color:{color}">{escape(str(error))}</span>')
+        self.show()
+
+
+def card_page(card: Card, quiet: str) -> str:
+    """The card as HTML for Qt's rich text; `quiet` is the colour of small print, #rrggbb."""
+    parts = [
+        f"<b>{escape(_short(card.name))}</b>",
+        _inputs_table(card, quiet),
+        _classes_table(card),
+        _facts(tr("Scores on held-out ground"), card.metrics, quiet),
+        _facts(tr("Training"), card.training, quiet),
+        _facts(tr("Provenance"), card.provenance, quiet),
+    ]
+    return "".join(parts)
+
+
+def _inputs_table(card: Card, quiet: str) -> str:
+    rows = "".join(_input_row(one, quiet) for one in card.inputs)
+    return f'<table cellspacing="0" cellpadding="2">{rows}</table>'
+
+
+def _input_row(one: CardInput, quiet: str) -> str:
+    bands = ", ".join(_band(band.name, band.wavelength) for band in one.bands[:_MOST_FACTS])
+    more = len(one.bands) - _MOST_FACTS
+    bands += f" … (+{more})" if more > 0 else ""
+    return (
+        f"<tr><td><b>{escape(_short(one.role))}</b>&nbsp;</td><td>{one.gsd:.3g} m, {bands} "
+        f'<span style="color:{quiet}">{escape(_short(one.data_type))}</span></td></tr>'
+    )
+
+
+def _band(name: str, wavelength: float | None) -> str:
+    spoken = escape(_short(name))
+    return f"{spoken} ({wavelength:.3g} µm)" if wavelength else spoken
+
+
+def _classes_table(card: Card) -> str:
+    """Two columns of swatches; the colours are checked by the card."""
+    cells = [
+        f'<td style="background-color:{one.color}">&nbsp;&nbsp;&nbsp;&nbsp;</td>'
+        f"<td>&nbsp;{one.value}&nbsp; {escape(_short(one.name))}&nbsp;&nbsp;</td>"
+        for one in card.classes[:_MOST_CLASSES]
+    ]
+    rows = "".join(f"<tr>{''.join(cells[at : at + 2])}</tr>" for at in range(0, len(cells), 2))
+    more = len(card.classes) - _MOST_CLASSES
+    rest = f"<p>… (+{more})</p>" if more > 0 else ""
+    return f'<p><b>{tr("Classes")}</b></p><table cellspacing="2">{rows}</table>{rest}'
+
+
+def _facts(title: str, facts: Mapping[str, object], quiet: str) -> str:
+    inner = {
+        f"{key} {name}": value
+        for key, some in facts.items()
+        if isinstance(some, Mapping)
+        for name, value in some.items()
+    }
+    rows = [
+        f'<tr><td style="color:{quiet}">{escape(_short(_worded(key)))}&nbsp;</td>'
+        f"<td>{escape(_short(_spoken(value)))}</td></tr>"
+        for key, value in {**facts, **inner}.items()
+        if isinstance(value, str | int | float) and value != ""
+    ]
+    if not rows:
+        return ""
+    return (
+        f"<p><b>{escape(title)}</b></p><table cellspacing='0'>{''.join(rows[:_MOST_FACTS])}</table>"
+    )
+
+
+def _worded(key: str) -> str:
+    return tr(str(key).replace("_", " "))
+
+
+def _spoken(value: str | float) -> str:
+    if isinstance(value, bool):
+        return tr("yes") if value else tr("no")
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,211 @@
+"""The dock panel: choose what to map, then train, refine, apply, assess."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from qgis.gui import QgisInterface, QgsDockWidget
+from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
+from qgis.PyQt.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..core.card import read_card
+from ..core.errors import ModelFileError
+from ..core.family import Family
+from .field import MODEL_SUFFIX
+from .run import RunQueue
+from .runs_page import RunsPage
+from .step_page import StepPage
+from .steps import fresh_algorithm, offered_steps, step_id
+from .welcome import WelcomePage
+from .words import tr
+
+if TYPE_CHECKING:
+    from qgis.PyQt.QtCore import QMimeData
+
+
+class Dock(QgsDockWidget):
+    """Lays out whatever families and tools there are; the runs belong to the queue."""
+
+    run_wanted = pyqtSignal(object)
+    sample_wanted = pyqtSignal(object)
+    help_wanted = pyqtSignal()
+    show_wanted = pyqtSignal(object)
+    refused_file = pyqtSignal(str)
+
+    def __init__(
+        self,
+        iface: QgisInterface,
+        provider: str,
+        families: Mapping[str, Family],
+        queue: RunQueue,
+    ) -> None:
+        """`provider` is the id under which the tools are registered."""
+        super().__init__("Terraweave")
+        self.setObjectName("TerraweaveDock")
+        self.setAcceptDrops(True)
+        self._iface = iface
+        self._provider = provider
+        self._families = families
+        self._pages: dict[str, StepPage] = {}
+        self.runs = RunsPage(queue)
+        self.runs.apply_wanted.connect(self.show_model)
+        self.runs.show_wanted.connect(self.show_wanted)
+        self.welcome = WelcomePage(queue, lambda: fresh_algorithm(f"{provider}:setup"))
+        self.welcome.ready.connect(self.refresh)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.welcome)
+        self.stack.addWidget(self._main_page())
+        self.setWidget(self.stack)
+        queue.changed.connect(self._count_runs)
+        self.refresh()
+
+    @property
+    def family(self) -> Family:
+        """The family that is chosen."""
+        return self._families[self.task.currentData()]
+
+    def refresh(self) -> None:
+        """Show the first page while there is no worker, else the steps of the chosen family."""
+        reason = self._obstacle()
+        self.stack.setCurrentIndex(0 if reason else 1)
+        if reason:
+            self.welcome.explain(reason)
+        else:
+            self._show_family()
+
+    def page(self, tool: str) -> StepPage | None:
+        """The page of a step (train, predict, …) of the chosen family."""
+        pages = (self.tabs.widget(place) for place in range(self.tabs.count()))
+        return next((p for p in pages if isinstance(p, StepPage) and p.step.tool == tool), None)
+
+    def show_runs(self) -> None:
+        """Bring the page of runs to the front."""
+        self.tabs.setCurrentWidget(self.runs)
+
+    def show_model(self, path: str) -> None:
+        """Choose the family of a model file, and fill the file into its Apply page."""
+        try:
+            card = read_card(path)
+        except ModelFileError as error:
+            self.refused_file.emit(str(error))
+            return
+        place = self.task.findData(card.family)
+        if place < 0:
+            self.refused_file.emit(
+                tr("This version of Terraweave has no family “{}”.").format(card.family)
+            )
+            return
+        self.task.setCurrentIndex(place)
+        page = self.page("predict")
+        if page is not None:
+            self.tabs.setCurrentWidget(page)
+            page.show_model(path)
+
+    def layers_changed(self) -> None:
+        """Guess anew, since the project has other layers now."""
+        for page in self._pages.values():
+            page.guess()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """A model file may come in."""
+        if event is not None and _model_in(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """A model file has come in."""
+        path = _model_in(event.mimeData()) if event is not None else ""
+        if path:
+            event.acceptProposedAction()
+            self.show_model(path)
+
+    def _obstacle(self) -> str:
+        """Why the tools cannot run, or an empty text."""
+        for family in self._families.values():
+            for step in offered_steps(self._provider, family):
+                algorithm = fresh_algorithm(step_id(self._provider, step, family))
+                can, reason = algorithm.canExecute()
+                return "" if can else reason
+        return tr("The tools of Terraweave are not in the toolbox; enable its provider there.")
+
+    def _main_page(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        self.task = QComboBox()
+        self.task.setAccessibleName(tr("What to map"))
+        self.task.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        for key, family in self._families.items():
+            self.task.addItem(tr(family.title), key)
+        self.task.currentIndexChanged.connect(self._show_family)
+        self.purpose = QLabel()
+        self.purpose.setWordWrap(True)
+        sample = QPushButton(tr("Try a sample scene"))
+        sample.setToolTip(
+            tr("Makes a small invented landscape with labels and adds it to the project.")
+        )
+        sample.clicked.connect(lambda: self.sample_wanted.emit(self.family))
+        helping = QPushButton(tr("Help"))
+        helping.clicked.connect(self.help_wanted)
+        row = QHBoxLayout()
+        row.addWidget(sample)
+        row.addStretch(1)
+        row.addWidget(helping)
+        label = QLabel(tr("&What to map"))
+        label.setBuddy(self.task)
+        for item in (label, self.task, self.purpose):
+            column.addWidget(item)
+        column.addLayout(row)
+        column.addWidget(self.tabs, 1)
+        return page
+
+    def _show_family(self) -> None:
+        """Lay out the steps that the registry has for the chosen family; pages are kept."""
+        if self.stack.currentIndex() == 0:
+            return
+        family = self.family
+        self.purpose.setText(tr(family.purpose) + ".")
+        self.task.setToolTip(f"<p>{tr(family.help)}</p>")
+        before = self.tabs.tabText(self.tabs.currentIndex())
+        while self.tabs.count():
+            self.tabs.removeTab(0)
+        for step in offered_steps(self._provider, family):
+            self.tabs.addTab(
+                self._page(step_id(self._provider, step, family), step), tr(step.title)
+            )
+        self.tabs.addTab(self.runs, tr("Runs"))
+        self._count_runs()
+        titles = [self.tabs.tabText(place) for place in range(self.tabs.count())]
+        self.tabs.setCurrentIndex(titles.index(before) if before in titles else 0)
+
+    def _page(self, identifier: str, step: object) -> StepPage:
+        key = f"{self.family.key} {identifier}"
+        if key not in self._pages:
+            page = StepPage(step, self.family, fresh_algorithm(identifier), self._iface)
+            page.run_wanted.connect(self.run_wanted)
+            self._pages[key] = page
+        return self._pages[key]
+
+    def _count_runs(self) -> None:
+        place = self.tabs.indexOf(self.runs)
+        count = len(self.runs.unfinished)
+        if place >= 0:
+            self.tabs.setTabText(place, f"{tr('Runs')} ({count})" if count else tr("Runs"))
+
+
+def _model_in(data: "QMimeData | None") -> str:
+    """The first model file among what is dragged, or an empty text."""
+    urls = data.urls() if data is not None else []
+    paths = (url.toLocalFile() for url in urls if url.isLocalFile())
+    return next((path for path in paths if path.endswith(MODEL_SUFFIX)), "")

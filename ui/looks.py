@@ -1,0 +1,37 @@
+"""Colours that suit the theme in use, light or dark."""
+
+from qgis.PyQt.QtGui import QColor, QPalette
+
+# Line colours that are told apart by all eyes, for light and for dark ground.
+_LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7f7f7f", "#e69f00")
+_LINES_ON_DARK = ("#56b4e9", "#ff9e57", "#4fd1a5", "#e6a5c9", "#b5b5b5", "#f0e442")
+
+
+def is_dark(palette: QPalette) -> bool:
+    """Whether the ground of `palette` is darker than its text."""
+    ground = palette.color(QPalette.ColorRole.Base)
+    text = palette.color(QPalette.ColorRole.Text)
+    return ground.lightness() < text.lightness()
+
+
+def line_colors(palette: QPalette) -> tuple[QColor, ...]:
+    """Colours for curves on the ground of `palette`."""
+    return tuple(QColor(code) for code in (_LINES_ON_DARK if is_dark(palette) else _LINES))
+
+
+def problem_color(palette: QPalette) -> QColor:
+    """For a sentence about what does not fit."""
+    return QColor("#ff9d8a" if is_dark(palette) else "#a62a12")
+
+
+def quiet_color(palette: QPalette) -> QColor:
+    """For remarks that should not draw the eye: between text and ground."""
+    text = palette.color(QPalette.ColorRole.WindowText)
+    ground = palette.color(QPalette.ColorRole.Window)
+    return QColor(
+        *(round(0.65 * a + 0.35 * b) for a, b in zip(_rgb(text), _rgb(ground), strict=True))
+    )
+
+
+def _rgb(color: QColor) -> tuple[int, int, int]:
+    return color.red(), color.green(), color.blue()

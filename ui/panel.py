@@ -1,0 +1,156 @@
+"""The panel's place in QGIS: dock, toolbar icon, menu, options page, and the runs behind them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from qgis.core import Qgis, QgsApplication, QgsProcessing, QgsProject
+from qgis.gui import QgisInterface
+from qgis.PyQt.QtCore import QObject, Qt, QTimer, QUrl
+from qgis.PyQt.QtGui import QDesktopServices, QIcon
+from qgis.PyQt.QtWidgets import QAction, QPushButton
+
+from ..core.families import FAMILIES
+from ..core.family import Family
+from .dock import Dock
+from .models import remember_model
+from .options import OptionsFactory
+from .results import load_layers, outcome_of
+from .run import Run, RunQueue, State
+from .runs_page import open_report
+from .step_page import StepPage
+from .steps import fresh_algorithm
+from .words import tr, use_language
+
+ROOT = Path(__file__).resolve().parents[1]
+_ICON = ROOT / "resources" / "icons" / "terraweave.svg"
+_HELP = ROOT / "resources" / "help"
+_MENU = "Terraweave"
+# A worker that is asked to stop gets five seconds; then it is ended.
+_CLOSE_MILLISECONDS = 8000
+
+
+class Panel(QObject):
+    """Everything that the desktop gets beside the toolbox; `close` takes all of it away."""
+
+    def __init__(
+        self,
+        iface: QgisInterface,
+        provider: str,
+        python_setting: str,
+        families: Mapping[str, Family] = FAMILIES,
+    ) -> None:
+        """`provider` is the id of the tools, `python_setting` where the worker's Python is kept."""
+        super().__init__()
+        use_language(QgsApplication.locale())
+        self._iface = iface
+        self._provider = provider
+        # Rows and columns of a sample scene; one this small is trained on in a minute or two.
+        self.sample_size = 128
+        self.queue = RunQueue()
+        self.queue.ended.connect(self._ended)
+        self.dock = Dock(iface, provider, families, self.queue)
+        self.dock.run_wanted.connect(self._run_page)
+        self.dock.sample_wanted.connect(self._run_sample)
+        self.dock.help_wanted.connect(self._show_help)
+        self.dock.show_wanted.connect(self._show_layers)
+        self.dock.refused_file.connect(self._warn)
+        self.action = QAction(QIcon(str(_ICON)), "Terraweave", iface.mainWindow())
+        self.action.setObjectName("TerraweaveAction")
+        self.dock.setToggleVisibilityAction(self.action)
+        self._options = OptionsFactory(QIcon(str(_ICON)), python_setting)
+        # Layers come one by one; the guess waits until all are there.
+        self._guess_later = QTimer(self)
+        self._guess_later.setSingleShot(True)
+        self._guess_later.setInterval(0)
+        self._guess_later.timeout.connect(self.dock.layers_changed)
+        self._attach()
+
+    def _attach(self) -> None:
+        self._iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        self._iface.addToolBarIcon(self.action)
+        self._iface.addPluginToMenu(_MENU, self.action)
+        self._iface.registerOptionsWidgetFactory(self._options)
+        self.dock.visibilityChanged.connect(self._opened)
+        QgsProject.instance().layersAdded.connect(self._layers_added)
+
+    def close(self) -> None:
+        """End the runs and take everything out of QGIS."""
+        QgsProject.instance().layersAdded.disconnect(self._layers_added)
+        self._guess_later.stop()
+        self.queue.ended.disconnect(self._ended)
+        self.queue.close(_CLOSE_MILLISECONDS)
+        self._iface.unregisterOptionsWidgetFactory(self._options)
+        self._iface.removePluginMenu(_MENU, self.action)
+        self._iface.removeToolBarIcon(self.action)
+        self._iface.removeDockWidget(self.dock)
+        self.dock.deleteLater()
+        self.action.deleteLater()
+
+    def _layers_added(self) -> None:
+        self._guess_later.start()
+
+    def _opened(self, visible: bool) -> None:
+        if visible:
+            self.dock.refresh()
+
+    def _run_page(self, page: StepPage) -> None:
+        algorithm = fresh_algorithm(page.form.algorithm.id())
+        self.queue.add(Run(algorithm, page.form.values(), page.title))
+        self.dock.show_runs()
+
+    def _run_sample(self, family: Family) -> None:
+        algorithm = fresh_algorithm(f"{self._provider}:samplescene")
+        if algorithm is None:
+            self._warn(tr("The tool that makes sample scenes is missing from the toolbox."))
+            return
+        values = {
+            one.name(): one.defaultValue()
+            for one in algorithm.parameterDefinitions()
+            if not one.isDestination()
+        }
+        values |= {
+            "FAMILY": family.key,
+            "SIZE": self.sample_size,
+            "FOLDER": QgsProcessing.TEMPORARY_OUTPUT,
+        }
+        self.queue.add(Run(algorithm, values, f"{tr('Sample scene')}: {family.title}"))
+        self.dock.show_runs()
+
+    def _ended(self, run: Run) -> None:
+        if run.state is State.DONE:
+            layers = load_layers(run)
+            self.dock.runs.refresh()
+            remember_model(outcome_of(run.results).model)
+            if layers or outcome_of(run.results).report:
+                self._note(run)
+        elif run.state is State.FAILED:
+            self._warn(run.story.error.splitlines()[0])
+
+    def _note(self, run: Run) -> None:
+        """A message-bar note that opens layer and report."""
+        bar = self._iface.messageBar()
+        note = bar.createMessage(run.title, tr(run.state.value))
+        actions = (
+            (tr("Show the map"), bool(run.layers), lambda: self._show_layers(run)),
+            (tr("Open the report"), bool(outcome_of(run.results).report), lambda: open_report(run)),
+        )
+        for text, wanted, action in actions:
+            if wanted:
+                button = QPushButton(text)
+                button.clicked.connect(action)
+                note.layout().addWidget(button)
+        bar.pushWidget(note, Qgis.MessageLevel.Success)
+
+    def _show_layers(self, run: Run) -> None:
+        project = QgsProject.instance()
+        layers = [layer for one in run.layers if (layer := project.mapLayer(one)) is not None]
+        if layers:
+            self._iface.setActiveLayer(layers[0])
+            self._iface.zoomToActiveLayer()
+
+    def _show_help(self) -> None:
+        page = _HELP / "index.html"
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+
+    def _warn(self, text: str) -> None:
+        self._iface.messageBar().pushMessage("Terraweave", text, Qgis.MessageLevel.Warning)

@@ -1,0 +1,216 @@
+"""One step of a family: its form, what was guessed for it, its model's card, its button."""
+
+from collections.abc import Sequence
+
+from qgis.core import (
+    QgsMapLayer,
+    QgsProcessingAlgorithm,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFileDestination,
+    QgsSettings,
+    QgsVectorLayer,
+)
+from qgis.gui import QgisInterface
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..core.family import Family
+from .card_view import CardView
+from .field import MODEL_SUFFIX, Field, Remark
+from .form import ParameterForm
+from .layers import guess_layers
+from .models import recent_models, remember_model, suggested_path
+from .options import DEVICE_SETTING
+from .project import class_field, likely_labels, raster_facts
+from .steps import Step
+from .wheel import WheelGuard
+from .words import tr
+
+
+class StepPage(QWidget):
+    """Asks for a run of its tool with the values of its form."""
+
+    run_wanted = pyqtSignal(object)
+
+    def __init__(
+        self, step: Step, family: Family, algorithm: QgsProcessingAlgorithm, iface: QgisInterface
+    ) -> None:
+        """`algorithm` must be the page's own copy."""
+        super().__init__()
+        self.step = step
+        self.family = family
+        self._iface = iface
+        self.form = ParameterForm(algorithm, iface)
+        self.card = CardView()
+        self._lay_out()
+        self._guard = WheelGuard(self.form)
+        self.form.checked.connect(self._say_state)
+        self._add_model_tools()
+        self._suggest_files()
+        self.guess()
+        self.form.check()
+
+    @property
+    def title(self) -> str:
+        """What a run of this page is called."""
+        return f"{self.family.title}: {tr(self.step.title)}"
+
+    def guess(self) -> None:
+        """Fill in layers by role, except where the user has chosen one herself."""
+        selected = self._iface.layerTreeView().selectedLayers() if self._tree() else []
+        guesses = guess_layers(self.family, raster_facts(selected))
+        for key, guess in guesses.items():
+            field = self.form.fields.get(key)
+            if field is not None and not field.touched:
+                several = field.definition.type() == "multilayer"
+                identifier = guess.layer.id
+                self.form.fill(key, [identifier] if several else identifier, tr(guess.reason))
+        self._guess_labels(selected)
+        self.form.check()
+
+    def show_model(self, path: str) -> None:
+        """Fill in a model file where the step takes one."""
+        field = self._model_field()
+        if field is not None:
+            self.form.fill(field.name, path)
+            self._show_card()
+
+    def run(self) -> None:
+        """Ask for the run, if nothing speaks against it."""
+        if self.form.check():
+            field = self._model_field()
+            remember_model(str(field.value()) if field is not None and not field.empty else "")
+            self.run_wanted.emit(self)
+
+    def renew_files(self) -> None:
+        """Suggest other files for the next run than those the last one has filled."""
+        self._suggest_files()
+
+    def _tree(self) -> bool:
+        return getattr(self._iface, "layerTreeView", None) is not None and bool(
+            self._iface.layerTreeView()
+        )
+
+    def _guess_labels(self, selected: Sequence[QgsMapLayer]) -> None:
+        """Fill in every class field, and the layer that it belongs to."""
+        for field in list(self.form.fields.values()):
+            definition = field.definition
+            if not isinstance(definition, QgsProcessingParameterField):
+                continue
+            parent = self.form.fields.get(definition.parentLayerParameterName())
+            labels = likely_labels(selected)
+            if parent is None:
+                continue
+            if labels is not None and not parent.touched:
+                self.form.fill(parent.name, labels.id(), tr("by its name and fields"))
+            chosen = next(iter(parent.layers()), None)
+            if isinstance(chosen, QgsVectorLayer) and not field.touched:
+                name = class_field(chosen.fields().names())
+                if name:
+                    self.form.fill(field.name, name, tr("by its name"))
+
+    def _suggest_files(self) -> None:
+        """Name the files that would else be temporary and lost tomorrow."""
+        for field in self.form.fields.values():
+            definition = field.definition
+            if not isinstance(definition, QgsProcessingParameterFileDestination) or field.touched:
+                continue
+            suffix = "." + definition.defaultFileExtension()
+            if suffix == MODEL_SUFFIX or suffix == ".html":
+                self.form.fill(field.name, suggested_path(self.family, suffix))
+        device = str(QgsSettings().value(DEVICE_SETTING, "") or "")
+        if device:
+            self.form.fill("DEVICE", device)
+
+    def _model_field(self) -> Field | None:
+        fields = [one for one in self.form.fields.values() if one.takes_model]
+        required = [one for one in fields if one.required]
+        return next(iter([*required, *fields]), None)
+
+    def _add_model_tools(self) -> None:
+        field = self._model_field()
+        if field is None:
+            return
+        button = QToolButton()
+        button.setText(tr("Recent models"))
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        menu.aboutToShow.connect(lambda: self._fill_menu(menu))
+        button.setMenu(menu)
+        field.add_below(button)
+        field.add_below(self.card)
+        field.changed.connect(self._show_card)
+
+    def _fill_menu(self, menu: QMenu) -> None:
+        menu.clear()
+        for path in recent_models():
+            menu.addAction(path, lambda checked=False, path=path: self.show_model(path))
+        if menu.isEmpty():
+            menu.addAction(tr("No model was used yet")).setEnabled(False)
+
+    def _show_card(self) -> None:
+        field = self._model_field()
+        if field is not None:
+            self.card.show_file("" if field.empty else str(field.value()))
+
+    def _say_state(self) -> None:
+        form = self.form
+        if form.missing:
+            self.state.say(f"{tr('Still needed')}: {', '.join(form.missing)}")
+        elif form.problem:
+            beside = form.problem_is_beside_a_field
+            self.state.say(tr("One field does not fit yet; see above.") if beside else form.problem)
+        else:
+            self.state.say("")
+        self.button.setEnabled(not form.missing and not form.problem)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 6, 0, 0)
+        intro = QLabel(tr(self.step.intro))
+        intro.setWordWrap(True)
+        guess = QToolButton()
+        guess.setText(tr("Fill in from selected layers"))
+        guess.setToolTip(
+            tr("Guess again which layer plays which role, from bands, resolution and name.")
+        )
+        guess.clicked.connect(self._guess_anew)
+        inner = QWidget()
+        inside = QVBoxLayout(inner)
+        inside.setContentsMargins(2, 0, 8, 0)
+        inside.addWidget(intro)
+        inside.addWidget(guess)
+        inside.addWidget(self.form, 1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        area.setWidget(inner)
+        self.state = Remark()
+        self.button = QPushButton(tr(self.step.button))
+        self.button.setDefault(True)
+        self.button.clicked.connect(self.run)
+        row = QHBoxLayout()
+        row.addWidget(self.state, 1)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        column.addWidget(area, 1)
+        column.addLayout(row)
+
+    def _guess_anew(self) -> None:
+        for field in self.form.fields.values():
+            if field.definition.type() in _LAYER_TYPES:
+                field.touched = False
+        self.guess()
+
+
+_LAYER_TYPES = ("multilayer", "raster", "maplayer", "source", "vector", "field")
