@@ -12,7 +12,7 @@ export QGIS_CUSTOM_CONFIG_PATH := $(CURDIR)/.cache/profile
 export TERRAWEAVE_PYTHON := $(CURDIR)/$(WORKER)
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-all bench package lint qgis worker worker-tests host
+.PHONY: help demo test test-all bench package lock lint qgis worker worker-tests host
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -46,9 +46,16 @@ test-host: worker host
 bench: worker-tests ## tables and plots into benchmarks/results/
 	@$(WORKER) -m benchmarks
 
-package: qgis ## the zip for the plugin site, scanned as the site scans it
+package: qgis worker ## the zip for the plugin site, scanned as the site scans it, and tried
 	@tools/provision_environment.sh package tools/requirements-package.txt
 	@$$(cat .cache/qgis-python) tools/package.py
+	@echo "terraweave: the demo, from that package in an empty profile."
+	@$$(cat .cache/qgis-python) tools/demo.py --zip "$$(ls -t build/terraweave-*.zip | head -n 1)"
+
+# WHEELS: folders with wheels that no public index has, such as CPU builds of torch for Linux.
+lock: ## choose the worker's wheels anew after a change of core/requirements.txt (needs a network)
+	@tools/provision_environment.sh package tools/requirements-package.txt
+	@.venv/package/bin/python tools/make_lock.py $(WHEELS)
 
 qgis:
 	@tools/provision_qgis.sh

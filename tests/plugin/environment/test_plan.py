@@ -117,4 +117,4 @@ def test_wheels_for_another_computer_are_planned_here(tmp_path: Path, variables:
 
 
 def test_sizes_are_said_as_people_say_them() -> None:
-    assert [megabytes(n) for n in (5_000, 3_400_000, 1_710_000_000)] == ["0 MB", "3 MB", "1.7 GB"]
+    assert [megabytes(n) for n in (5_000, 3_400_000, 1_710_000_000)] == ["5 kB", "3 MB", "1.7 GB"]
