@@ -320,7 +320,7 @@ def main() -> None:
     """Run what is wanted and not there yet, one seed of all methods after the other."""
     parser = argparse.ArgumentParser(description="DAS²F on the houston scene.")
     parser.add_argument("folder", type=Path, help="the folder of the houston scene")
-    parser.add_argument("--quick", action="store_true", help="one fold, two epochs, no files")
+    parser.add_argument("--quick", action="store_true", help="one fold, one epoch, no files")
     parser.add_argument("--full", action="store_true", help="also all epochs as published")
     parser.add_argument("--only", default="", help="methods whose name contains this")
     parser.add_argument("--seeds", default="0,1,2", help="seeds, separated by commas")
@@ -329,7 +329,7 @@ def main() -> None:
     results = Results()
     with open_houston(given.folder) as houston:
         if given.quick:
-            for method in methods(given.full, epochs=2):
+            for method in methods(given.full, epochs=1):
                 if given.only in method.name:
                     print(row(method.name, [trial(method, houston, 0, [0])]), flush=True)
             return
