@@ -11,6 +11,7 @@ import torch
 
 from . import __version__
 from .job import Job
+from .record import RecordedInput, input_json
 
 _CHUNK = 2**20
 _CHUNKS = 16
@@ -48,16 +49,27 @@ def fingerprint(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def inputs_of(job: Job) -> list[dict[str, str]]:
+def recorded_inputs(job: Job) -> tuple[RecordedInput, ...]:
     """Role, name and fingerprint of every input of `job`."""
-    sources = [(role, one.title, one.path) for role, some in job.inputs.items() for one in some]
-    sources += [("LABELS", job.labels.title, job.labels.path)] if job.labels else []
-    sources += [("AREA", job.area.title, job.area.path)] if job.area else []
-    sources += [("MODEL", Path(job.model).name, job.model)] if job.model else []
-    return [
-        {"role": role, "name": Path(title).name, "sha256": fingerprint(path)}
-        for role, title, path in sources
-    ]
+    images = [(role, one) for role, some in job.inputs.items() for one in some]
+    labels, area, model = job.labels, job.area, job.model
+    return (
+        *(_recorded(role, one.title, one.path, bands=one.bands) for role, one in images),
+        *([_recorded("LABELS", labels.title, labels.path, field=labels.field)] if labels else []),
+        *([_recorded("AREA", area.title, area.path)] if area else []),
+        *([_recorded("MODEL", Path(model).name, model)] if model else []),
+    )
+
+
+def _recorded(
+    role: str, title: str, path: str, bands: tuple[int, ...] = (), field: str = ""
+) -> RecordedInput:
+    return RecordedInput(role, Path(title).name, fingerprint(path), bands, field)
+
+
+def inputs_of(job: Job) -> list[dict[str, object]]:
+    """Role, name and fingerprint of every input of `job`, as JSON objects."""
+    return [input_json(one) for one in recorded_inputs(job)]
 
 
 def digest_of(parts: Iterable[bytes]) -> str:

@@ -11,6 +11,8 @@ from ..classes import MapClass
 from ..errors import InputError
 from ..job import Job
 from ..progress import Progress
+from ..provenance import recorded_inputs, software
+from ..record import TAG, Record
 from ..report.page import check_html, check_table
 from ..scene.aside import Together, check_writable
 from ..scene.grid import Shape
@@ -239,11 +241,12 @@ def _counted(
     with ExitStack() as stack:
         sink = None
         if job.output("DISAGREEMENT"):
+            record = Record("assess", settings, recorded_inputs(job), software())
             legend = disagreement_classes(comparison.classes, comparison.matched.target)
             sink = stack.enter_context(
                 ClassSink(
                     job.output("DISAGREEMENT"), comparison.grid, legend, together=together,
-                    tags={"TERRAWEAVE": "disagreement of a map with its reference"},
+                    tags={TAG: record.to_text()},
                 )
             )  # fmt: skip
         for pixels in comparison.strips(progress):

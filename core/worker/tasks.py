@@ -55,6 +55,12 @@ def _sample_points(job: Job, progress: Progress) -> dict[str, object]:
     return sample_points(job, progress)
 
 
+def _rerun(job: Job, progress: Progress) -> dict[str, object]:
+    from ..rerun import rerun
+
+    return rerun(job, progress)
+
+
 def _prove(job: Job, progress: Progress) -> dict[str, object]:
     from .proof import prove
 
@@ -86,6 +92,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         "sample": _sample,
         "assess": _assess,
         "samplepoints": _sample_points,
+        "rerun": _rerun,
         "prove": _prove,
         "diagnose": _diagnose,
     }

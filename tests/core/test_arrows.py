@@ -15,6 +15,8 @@ ROOMS = ("core", "plugin", "ui")
 # Written out on purpose: these modules run inside QGIS's Python. A family's own folder is one.
 FACTS = (
     "core",
+    "core.accuracy",
+    "core.accuracy.facts",
     "core.card",
     "core.classes",
     "core.errors",
@@ -23,6 +25,7 @@ FACTS = (
     "core.family",
     "core.job",
     "core.progress",
+    "core.record",
     "core.settings",
 )
 

@@ -1,6 +1,5 @@
 """Applies a trained DAS²F model to a whole scene, strip by strip."""
 
-import json
 from contextlib import AbstractContextManager
 
 import torch
@@ -11,7 +10,8 @@ from ...errors import InputError
 from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
-from ...provenance import inputs_of, software
+from ...provenance import recorded_inputs, software
+from ...record import TAG, Record
 from ...results import write_results
 from ...scene.bands import check_gsd, match_bands, read_facts
 from ...scene.grid import Window
@@ -19,6 +19,7 @@ from ...scene.scene import Scene, open_scene
 from ...settings import Value, resolve
 from . import DAS2F
 from .classifier import Classifier, Network
+from .folded import FoldedDas2f
 from .modes import Exact, Mode, ScenePixels, Stride
 from .network import Architecture, Das2f
 from .patches import Statistics
@@ -42,7 +43,7 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
     with _open(job, card, progress) as scene:
         region = scene.grid.window_of(job.extent) if job.extent else scene.grid.window
         classifier = Classifier(
-            lambda target: _on(network, target),
+            lambda target: _folded(network, target, progress),
             statistics_of(card),
             window=card.window,
             ratio=ratio,
@@ -107,8 +108,13 @@ def statistics_of(card: Card) -> Statistics:
     return Statistics(*(torch.tensor(part, dtype=torch.float32) for part in parts))
 
 
-def _on(network: Das2f, device: torch.device) -> Network:
-    return network.to(device)
+def _folded(network: Das2f, device: torch.device, progress: Progress) -> Network:
+    """The network in its fast form on `device`; the log says what it computes with."""
+    with progress.stage("Preparing the network", 0.01):
+        folded = FoldedDas2f(network.to(device))
+    for reason in folded.reasons:
+        progress.log(reason)
+    return folded
 
 
 def _mode(settings: dict[str, Value], pixels: ScenePixels, region: Window) -> Mode:
@@ -119,14 +125,15 @@ def _mode(settings: dict[str, Value], pixels: ScenePixels, region: Window) -> Mo
 
 def _tags(card: Card, job: Job, settings: dict[str, Value], device: torch.device) -> dict[str, str]:
     """What the result says about its making, for the raster's metadata."""
-    about = {
-        "family": card.family,
-        "model": card.name,
-        "device": device.type,
-        "settings": settings,
-        "inputs": inputs_of(job),
-        "software": software(),
-    }
+    record = Record(
+        task="predict",
+        family=card.family,
+        model=card.name,
+        device=device.type,
+        settings=settings,
+        inputs=recorded_inputs(job),
+        software=software(),
+    )
     mode = str(settings["mode"])
     words = f"stride {settings['stride']}" if mode == "stride" else mode
-    return {"TERRAWEAVE": json.dumps(about, ensure_ascii=False), "TERRAWEAVE_MODE": words}
+    return {TAG: record.to_text(), f"{TAG}_MODE": words}

@@ -19,6 +19,8 @@ from terraweave.core.classes import MapClass
 from terraweave.core.errors import InputError
 from terraweave.core.job import Job
 from terraweave.core.progress import Progress
+from terraweave.core.provenance import fingerprint
+from terraweave.core.record import TAG, Record
 
 if TYPE_CHECKING:
     from .conftest import Workbench
@@ -210,6 +212,24 @@ def test_disagreement_raster_tells_what_a_wrong_pixel_really_is(
     legend = {one.value: one.name for one in read_legend(path)}
     assert legend[2] == "water, mapped as another class"
     assert len(disagreement_classes(bench.classes, None)) == 4
+
+
+def test_disagreement_raster_carries_settings_and_fingerprints_but_no_folder(
+    bench: Workbench, truth: Truth
+) -> None:
+    on, reference = bench.map(truth()), bench.map(truth(), name="reference.tif")
+    bench.assess(on, reference, block=8)
+    with rasterio.open(bench.folder / "assessed_disagreement.tif") as data:
+        text = data.tags()[TAG]
+    record = Record.from_text(text, "disagreement")
+    assert record.task == "assess"
+    assert record.settings["block"] == 8
+    assert {one.role: one.sha256 for one in record.inputs} == {
+        "CLASSES": fingerprint(on),
+        "LABELS": fingerprint(reference),
+    }
+    assert record.software["terraweave"]
+    assert str(bench.folder) not in text
 
 
 def test_worst_places_lie_where_the_errors_are(bench: Workbench, truth: Truth) -> None:
