@@ -1,10 +1,11 @@
-"""A fixed linear map for inference, packed for the processor where torch can do that."""
+"""Linear maps by oneDNN where torch offers it: fixed ones for inference, others for training."""
 
 import logging
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 logger = logging.getLogger(__name__)
@@ -77,3 +78,44 @@ def packing_works() -> bool:
     if not works:
         logger.info("Packed linear maps disagree with the usual ones and are not used.")
     return works
+
+
+class Linear(nn.Linear):
+    """`nn.Linear`, twice as fast in training on some processors; the same parameters."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The map of `input` (…, in)."""
+        return linear(input, self.weight, self.bias)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The map x W^T + bias of weights that are being learnt, by oneDNN where that works."""
+    if x.device.type != "cpu" or x.dtype != torch.float32 or not packing_works():
+        return functional.linear(x, weight, bias)
+    # The table of custom functions is untyped in torch's own stubs.
+    answer: Tensor = _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+    return answer
+
+
+class _Linear(torch.autograd.Function):
+    """The answer and both gradients by oneDNN, which reads transposed tensors as they are."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        flat = x.reshape(-1, x.shape[-1])
+        return _pointwise(flat, weight, bias, "none").view(*x.shape[:-1], -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        x, weight = ctx.saved_tensors  # type: ignore[attr-defined]
+        flat = grad.reshape(-1, grad.shape[-1])
+        d_x = _pointwise(flat, weight.t(), None, "none").view(x.shape)
+        d_bias = flat.sum(0) if ctx.needs_input_grad[2] else None  # type: ignore[attr-defined]
+        d_weight = _pointwise(flat.t(), x.reshape(-1, x.shape[-1]).t(), None, "none")
+        return d_x, d_weight, d_bias

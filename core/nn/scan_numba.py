@@ -12,12 +12,17 @@ import torch
 from torch import Tensor
 
 from . import scan_loops
+from .memory import keep_freed_memory
 from .scan_loops import CHANNELS, CHUNK, FIELD, NUMBERS, STATES
 from .scan_torch import Gradients
 
 
 class NumbaKernel:
     """The compiled scan; float32 only. Windows are shared among torch's threads."""
+
+    def __init__(self) -> None:
+        """Also keeps freed memory: with a scan this fast, fresh pages would cost as much again."""
+        keep_freed_memory()
 
     def forward(
         self, u: Tensor, p: Tensor, a: Tensor, d: Tensor, bias: Tensor, orders: Tensor, keep: bool

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from ...nn.backends import choose
-from ...nn.memory import keep_freed_memory
 from .folded_ends import fold_head, fold_lift
 from .folded_level import FoldedLevel
 from .fusion import Fusion
@@ -63,8 +62,6 @@ class FoldedDas2f:
             ]
             self._fusions = [_fold_fusion(cast(Fusion, fusion)) for fusion in model.fusions]
             self._head = fold_head(model.head, model.architecture)
-        if self._device.type == "cpu":
-            keep_freed_memory()
         self._pool: ThreadPoolExecutor | None = None
 
     def __call__(self, ms: Tensor, pan: Tensor) -> Tensor:

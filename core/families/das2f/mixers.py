@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...nn.dense import Linear, linear
 from ...nn.scan import four_directions, selective_scan
 from .lift import WIDTH
 
@@ -78,8 +79,12 @@ class Local(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (b, row, column, 64) to tokens (b, row · column, 64)."""
         fine = functional.pixel_shuffle(x.permute(0, 3, 1, 2), _SHUFFLE)
-        coarse: Tensor = self.norm(self.patch(functional.silu(self.depthwise(fine))))
-        return coarse.flatten(2).transpose(1, 2)
+        cells = functional.pixel_unshuffle(functional.silu(self.depthwise(fine)), _SHUFFLE)
+        # A convolution whose stride is its size is a linear map of each cell's numbers.
+        tokens = cells.permute(0, 2, 3, 1).reshape(-1, WIDTH)
+        coarse = linear(tokens, self.patch.weight.flatten(1), self.patch.bias)
+        normed: Tensor = self.norm(coarse.view(-1, WIDTH, 1, 1))
+        return normed.view(len(x), -1, WIDTH)
 
 
 class Mixer(nn.Module):
@@ -88,13 +93,11 @@ class Mixer(nn.Module):
     def __init__(self) -> None:
         """Widths as published: 64, and 256 inside the last two maps."""
         super().__init__()
-        self.gate = nn.Linear(WIDTH, WIDTH, bias=False)
+        self.gate = Linear(WIDTH, WIDTH, bias=False)
         self.local = Local()
         self.space = StateSpace()
-        self.out = nn.Linear(WIDTH, WIDTH, bias=False)
-        self.mlp = nn.Sequential(
-            nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH)
-        )
+        self.out = Linear(WIDTH, WIDTH, bias=False)
+        self.mlp = nn.Sequential(Linear(WIDTH, 4 * WIDTH), nn.GELU(), Linear(4 * WIDTH, WIDTH))
 
 
 class Norms(nn.Module):
@@ -141,8 +144,8 @@ class Level(nn.Module):
         norms = [cast(Norms, self.norms[i]) for i in self.norms_used]
         mixers = [cast(Mixer, self.mixers[name]) for name in self.names]
         normed = [norm.tokens(x) for norm, x in zip(norms, tokens, strict=True)]
-        u = torch.stack([mixer.local(n) for mixer, n in zip(mixers, normed, strict=True)])
-        y = self._scanned(mixers, u, ms.shape[1], ms.shape[2], backend)
+        u = [mixer.local(n) for mixer, n in zip(mixers, normed, strict=True)]
+        y = self._scanned(mixers, u, four_directions(*ms.shape[1:3]).to(ms.device), backend)
         f, g, c, d = (
             _mixed(mixer, norm, x, n, scanned.view(x.shape))
             for mixer, norm, x, n, scanned in zip(mixers, norms, tokens, normed, y, strict=True)
@@ -150,23 +153,33 @@ class Level(nn.Module):
         return Features(f - c, g - d, c, d)
 
     def _scanned(
-        self, mixers: list[Mixer], u: Tensor, rows: int, columns: int, backend: str
-    ) -> Tensor:
-        """The scan's y (mixer, b, token, 64) of u, the same shape."""
+        self, mixers: list[Mixer], u: list[Tensor], orders: Tensor, backend: str
+    ) -> list[Tensor]:
+        """The scan's y of each mixer's u, all (b, token, 64)."""
         spaces = [mixers[i].space.tensors() for i in self.spaces_used]
         # Δ, B and C are made of the tokens of the mixer that the state space belongs to.
-        source = u[list(self.spaces_used)]
-        weights = torch.stack([space.projection for space in spaces])
-        p = torch.bmm(source.flatten(1, 2), weights.transpose(1, 2))
-        return selective_scan(
-            u,
-            p.view(*u.shape[:3], DIRECTIONS, WIDTH + 2 * STATES),
-            torch.stack([space.a for space in spaces]),
-            torch.stack([space.d for space in spaces]),
-            torch.stack([space.bias for space in spaces]),
-            four_directions(rows, columns).to(u.device),
-            backend,
-        )
+        p = [
+            linear(u[i], space.projection).view(*u[i].shape[:2], DIRECTIONS, -1)
+            for i, space in zip(self.spaces_used, spaces, strict=True)
+        ]
+        if u[0].device.type == "cpu":
+            # A call costs nothing here; putting all mixers into one tensor would.
+            groups = [slice(n, n + 1) for n in range(len(mixers))]
+        else:
+            groups = [slice(0, len(mixers))]
+        answers = [
+            selective_scan(
+                torch.stack(u[group]),
+                torch.stack(p[group]),
+                torch.stack([space.a for space in spaces[group]]),
+                torch.stack([space.d for space in spaces[group]]),
+                torch.stack([space.bias for space in spaces[group]]),
+                orders,
+                backend,
+            )
+            for group in groups
+        ]
+        return [y for together in answers for y in together]
 
 
 def _mixed(mixer: Mixer, norms: Norms, x: Tensor, normed: Tensor, y: Tensor) -> Tensor:

@@ -98,6 +98,7 @@ def test_what_is_not_finite_stays_visible(value: float, where: str) -> None:
     assert y[0, 1:].isfinite().all()
 
 
+@pytest.mark.slow
 def test_it_compiles_where_nothing_can_be_written(tmp_path: Path) -> None:
     """A read-only installation and no home: the loops are compiled for the process alone."""
     root = Path(__file__).resolve().parents[3]
