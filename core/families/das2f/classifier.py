@@ -43,7 +43,7 @@ class Classifier:
         device: torch.device,
         progress: Progress,
         orientations: int = 1,
-        batch: int = 256,
+        batch: int = 1024,
     ) -> None:
         """`network` gives the logits function (ms, pan) → (n, class) on a device."""
         self._make = network
