@@ -95,7 +95,7 @@ def candidates(variables: Mapping[str, str] | None = None) -> Iterator[tuple[Pat
 
 def _places(variables: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    names = ("python.exe", "python3.exe") if os.name == "nt" else (f"python{version}", "python3")
+    names = (f"python{version}", "python3", "python.exe", "python3.exe")
     # The folders of the Python that runs inside QGIS: its interpreter program is near them.
     library = Path(os.__file__).resolve().parent
     roots = [Path(sys.base_exec_prefix), Path(sys.base_prefix), library.parent, library.parents[1]]

@@ -11,7 +11,7 @@ from typing import IO
 from qgis.core import QgsProcessingFeedback
 
 from .child import Outcome, hidden, run_child
-from .failures import classified, classified_os_error
+from .failures import SetupError, classified, classified_os_error
 from .plan import megabytes
 
 _MEASURE_SECONDS = 1.0
@@ -92,6 +92,12 @@ class Stages:
                 tick=self._measuring(grows, to),
                 secrets=self.secrets,
             )
+        except FileNotFoundError as error:
+            raise SetupError(
+                "unsuitable_python",
+                f"The program “{command[0]}” is gone. Name another Python in the parameter PYTHON, "
+                "or run the set-up again, which looks for one.",
+            ) from error
         except OSError as error:
             raise classified_os_error(error, doing) from error
         if outcome.status:

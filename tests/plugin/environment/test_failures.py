@@ -260,6 +260,45 @@ def test_library_of_the_system_that_is_missing(
     assert old_one_works(places)
 
 
+def test_program_that_another_one_is_writing(
+    plan: Plan,
+    places: Places,
+    variables: Variables,
+    listener: QgsProcessingFeedback,
+    tmp_path: Path,
+) -> None:
+    """As when an update or a virus scanner holds the Python."""
+    busy = fake_python(tmp_path)
+    shutil.copy("/bin/true", busy)
+    with busy.open("ab"), pytest.raises(SetupError, match="in use by another program") as caught:
+        start_with(busy, plan, variables, listener)
+    assert caught.value.kind == "file_locked"
+    assert old_one_works(places)
+
+
+def test_python_that_vanishes_after_the_plan(
+    plan: Plan,
+    places: Places,
+    variables: Variables,
+    listener: QgsProcessingFeedback,
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(SetupError, match="is gone. Name another Python") as caught:
+        start_with(tmp_path / "python3", plan, variables, listener)
+    assert caught.value.kind == "unsuitable_python"
+    assert old_one_works(places)
+
+
+def start_with(
+    python: Path, plan: Plan, variables: Variables, listener: QgsProcessingFeedback
+) -> None:
+    """Install with a `python` that makes the environment."""
+    module = "terraweave.plugin.environment.install.make_with_venv"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, lambda python_, folder: [str(python), str(folder)])
+        install([plan], variables, listener, prove=believed)
+
+
 def test_python_that_is_missing(variables: Variables) -> None:
     with pytest.raises(PythonError, match="There is no Python “/nowhere/python3”"):
         choose_python(("3.11",), variables, named="/nowhere/python3")

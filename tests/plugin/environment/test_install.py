@@ -1,7 +1,12 @@
 """Making an environment with real pip from a real, small index: done, interrupted, gone on with."""
 
+import dataclasses
+import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +22,7 @@ from terraweave.plugin.environment.install import fill_folder, install
 from terraweave.plugin.environment.installers import Sources
 from terraweave.plugin.environment.places import Places, python_in, read_mark
 from terraweave.plugin.environment.plan import Plan
+from terraweave.plugin.environment.pythons import find_uv
 
 from .stand_ins import Index, believed, locked, make_wheel, old_one_works, run_in
 
@@ -161,6 +167,75 @@ def test_killed_installer_is_told_and_the_next_one_goes_on_from_there(
     kill_while_fetching("")
     install([plan], variables, listener, prove=believed)
     assert index.fetched("torch") == 1, "what had come was fetched again"
+
+
+KILLED_HOST = """
+import dataclasses, importlib.util, json, pathlib, sys
+root, index, worker, python = sys.argv[1:5]
+spec = importlib.util.spec_from_file_location(
+    "terraweave", root + "/__init__.py", submodule_search_locations=[root])
+sys.modules["terraweave"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["terraweave"])
+from qgis.core import QgsProcessingFeedback
+from terraweave.plugin.environment import lock, plan
+from terraweave.plugin.environment.install import install
+from terraweave.plugin.environment.installers import Sources
+wheels = tuple(lock.Wheel(*row) for row in json.loads(sys.argv[5]))
+lock._INSTALLED = {"any": 1}
+variables = json.loads(sys.argv[6])
+request = plan.Request(python=python, installer="pip", sources=Sources(index=index))
+plans = plan.make_plans(
+    request, pathlib.Path(worker), variables, platform="linux-x86_64", lock=wheels)
+install(plans, variables, QgsProcessingFeedback())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_venv")
+def test_killed_qgis_leaves_the_old_environment_and_the_next_set_up_works(
+    plan: Plan, index: Index, places: Places, variables: Variables, listener: QgsProcessingFeedback
+) -> None:
+    asked, free = threading.Event(), threading.Event()
+
+    def stall(handler: BaseHTTPRequestHandler) -> bool:
+        asked.set()
+        return not free.wait(20)
+
+    index.misbehave = stall
+    wheels = [dataclasses.astuple(replace(one, pythons=[plan.minor])) for one in plan.wheels]
+    root = Path(__file__).resolve().parents[3]
+    told = [str(root), index.url, str(places.root), str(plan.python.path), json.dumps(wheels)]
+    host = subprocess.Popen([sys.executable, "-c", KILLED_HOST, *told, json.dumps(variables)])
+    assert asked.wait(60), "the set-up in another process never asked for a package"
+    host.kill()
+    host.wait()
+    free.set()
+    assert places.current() == places.environments / "old"
+    assert run_in(python_in(places.environments / "old"), "print(1 + 1)") == "2"
+    index.misbehave = lambda handler: False
+    done = install([plan], variables, listener, prove=believed)
+    assert places.current() == done.folder
+
+
+@pytest.mark.slow
+def test_uv_makes_the_same_environment(
+    plan: Plan, index: Index, places: Places, variables: Variables, listener: QgsProcessingFeedback
+) -> None:
+    beside = Path(__file__).resolve().parents[3] / ".venv" / "package" / "bin" / "uv"
+    uv = beside if beside.is_file() else find_uv(variables)
+    if uv is None:
+        pytest.skip("uv is not installed; `make package` installs it.")
+    done = install([replace(plan, uv=uv)], variables, listener, prove=believed)
+    assert done.proof == {"word": "new"}
+    assert not (places.root / "uv").exists()
+    assert index.fetched("torch") == 1
+    make_wheel(index.folder, "torch", source="import os  # not what was tested")
+    places.switch(places.environments / "old")
+    shutil.rmtree(done.folder)
+    with pytest.raises(SetupError) as caught:
+        install([replace(plan, uv=uv)], variables, listener, prove=believed)
+    assert caught.value.kind == "tampered"
+    assert old_one_works(places)
 
 
 @pytest.mark.slow

@@ -43,6 +43,20 @@ def test_qgis_itself_is_never_a_candidate(tmp_path: Path, monkeypatch: pytest.Mo
     assert inside in found
 
 
+def test_python_of_qgis_on_windows_is_found_beside_its_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There `sys.executable` is bin/qgis-bin.exe, and Python lies in apps/Python312."""
+    folder = tmp_path / "QGIS 3.40" / "apps" / "Python312"
+    interpreter = fake_python(folder / "python.exe")
+    (folder / "Lib").mkdir()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "QGIS 3.40" / "bin" / "qgis-bin.exe"))
+    monkeypatch.setattr(os, "__file__", str(folder / "Lib" / "os.py"))
+    for name in ("base_exec_prefix", "base_prefix"):
+        monkeypatch.setattr(sys, name, str(tmp_path / "elsewhere"))
+    assert next(candidates({"PATH": ""})) == (interpreter, "the Python of QGIS")
+
+
 def test_program_that_is_not_called_python_is_not_started(
     tmp_path: Path, variables: Variables
 ) -> None:
