@@ -3,7 +3,8 @@
 environments/KEY/            one environment each; KEY names build, Python and lock
 environments/KEY/terraweave.json   written last, when the environment has proved itself
 current                      the name of the environment in use, replaced in one step
-wheels/KEY/                  downloads that wait for their installation
+wheels/KEY/  uv/             downloads that wait for their installation
+pythons/                     a Python that uv brought, where there was none
 temporary/  logs/
 """
 
@@ -93,7 +94,7 @@ class Places:
                 # Without its mark it is removed by the next set-up, should this stop half-way.
                 (folder / MARK).unlink(missing_ok=True)
                 shutil.rmtree(folder, ignore_errors=True)
-        for rest in (self.root / "wheels", self.temporary):
+        for rest in (self.root / "wheels", self.root / "uv", self.temporary):
             shutil.rmtree(rest, ignore_errors=True)
 
     def _folders(self) -> Iterator[Path]:

@@ -51,6 +51,21 @@ def test_gradient_that_is_not_finite_fails_the_proof(monkeypatch: pytest.MonkeyP
     assert "not finite" in tried("Learning", proof.CHECKS["Learning"]).finding
 
 
+def test_scan_that_fails_its_check_is_told_and_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent() -> backends.Kernel:
+        raise ImportError("no such compiler")
+
+    broken = backends.Backend("a fast one", None, absent)
+    monkeypatch.setattr(backends, "BACKENDS", {"fast": broken, **backends.BACKENDS})
+    found = tried("Selective scan", proof.CHECKS["Selective scan"])
+    assert found.passed
+    assert "no such compiler" in found.finding
+    monkeypatch.setattr(backends, "BACKENDS", {"fast": broken})
+    assert "no scan backend passes" in tried("x", proof.CHECKS["Selective scan"]).finding
+
+
 def test_every_backend_is_told_with_its_check() -> None:
     found = {one["key"]: one for one in scan_backends()}
     assert set(found) == set(backends.BACKENDS)
