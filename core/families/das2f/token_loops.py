@@ -167,37 +167,63 @@ def _product(s, weight, bias):
             s[_ANSWER + n * _LANES + q] = s[_MEAN + q] * s[_NORMED_B + n * _LANES + q]
 
 
-def _fusion(pair):
-    """A whole fusion with one of the two ways to fuse a pair."""
-
-    @compiled
-    def fusion(f, g, c, d, common, gain, offset, weights, biases, out):
-        s = np.zeros(_SCRATCH, np.float32)
-        for start in range(0, f.shape[0], _BLOCK):
-            block = min(_BLOCK, f.shape[0] - start)
-            for t in range(block):
-                for n in range(_PART):
-                    for j in range(4):
-                        at, to = n * 4 + j, n * _LANES + t * 4 + j
-                        s[_A + to] = f[start + t, at] - c[start + t, at]
-                        s[_B + to] = g[start + t, at] - d[start + t, at]
-            _norm_lanes(s, _A, _NORMED_A, gain, offset)
-            _norm_lanes(s, _B, _NORMED_B, gain, offset)
-            pair(s, weights[0], biases[0])
-            s[_A : _A + _FIELD] = s[_ANSWER : _ANSWER + _FIELD]
-            for t in range(block):
-                for n in range(_PART):
-                    for j in range(4):
-                        s[_B + n * _LANES + t * 4 + j] = common[start + t, n * 4 + j]
-            _norm_lanes(s, _A, _NORMED_A, gain, offset)
-            _norm_lanes(s, _B, _NORMED_B, gain, offset)
-            pair(s, weights[1], biases[1])
-            for t in range(block):
-                for n in range(_PART):
-                    for j in range(4):
-                        out[start + t, n * 4 + j] = s[_ANSWER + n * _LANES + t * 4 + j]
-
-    return fusion
+@numba.njit(inline="always")
+def _load_dominant(s, f, g, c, d, start, block, gain, offset):
+    """Lanes A and B with the dominant features f − c and g − d, and both normed."""
+    for t in range(block):
+        for n in range(_PART):
+            for j in range(4):
+                at, to = n * 4 + j, n * _LANES + t * 4 + j
+                s[_A + to] = f[start + t, at] - c[start + t, at]
+                s[_B + to] = g[start + t, at] - d[start + t, at]
+    _norm_lanes(s, _A, _NORMED_A, gain, offset)
+    _norm_lanes(s, _B, _NORMED_B, gain, offset)
 
 
-FUSIONS = {"convex": _fusion(_convex), "published": _fusion(_product)}
+@numba.njit(inline="always")
+def _load_common(s, common, start, block, gain, offset):
+    """Lanes A with the answer so far and B with the common features, and both normed."""
+    s[_A : _A + _FIELD] = s[_ANSWER : _ANSWER + _FIELD]
+    for t in range(block):
+        for n in range(_PART):
+            for j in range(4):
+                s[_B + n * _LANES + t * 4 + j] = common[start + t, n * 4 + j]
+    _norm_lanes(s, _A, _NORMED_A, gain, offset)
+    _norm_lanes(s, _B, _NORMED_B, gain, offset)
+
+
+@numba.njit(inline="always")
+def _store(s, out, start, block):
+    for t in range(block):
+        for n in range(_PART):
+            for j in range(4):
+                out[start + t, n * 4 + j] = s[_ANSWER + n * _LANES + t * 4 + j]
+
+
+# Two functions that differ in one call: a closure over it would compile anew in every process,
+# since numba cannot recognise a function it holds from one run to the next.
+@compiled
+def _convex_fusion(f, g, c, d, common, gain, offset, weights, biases, out):
+    s = np.zeros(_SCRATCH, np.float32)
+    for start in range(0, f.shape[0], _BLOCK):
+        block = min(_BLOCK, f.shape[0] - start)
+        _load_dominant(s, f, g, c, d, start, block, gain, offset)
+        _convex(s, weights[0], biases[0])
+        _load_common(s, common, start, block, gain, offset)
+        _convex(s, weights[1], biases[1])
+        _store(s, out, start, block)
+
+
+@compiled
+def _published_fusion(f, g, c, d, common, gain, offset, weights, biases, out):
+    s = np.zeros(_SCRATCH, np.float32)
+    for start in range(0, f.shape[0], _BLOCK):
+        block = min(_BLOCK, f.shape[0] - start)
+        _load_dominant(s, f, g, c, d, start, block, gain, offset)
+        _product(s, weights[0], biases[0])
+        _load_common(s, common, start, block, gain, offset)
+        _product(s, weights[1], biases[1])
+        _store(s, out, start, block)
+
+
+FUSIONS = {"convex": _convex_fusion, "published": _published_fusion}
