@@ -12,7 +12,7 @@ export QGIS_CUSTOM_CONFIG_PATH := $(CURDIR)/.cache/profile
 export TERRAWEAVE_PYTHON := $(CURDIR)/$(WORKER)
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-all bench package lock lint qgis worker worker-tests host
+.PHONY: help demo test test-all test-matrix bench package lock lint qgis worker worker-tests host
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -42,6 +42,9 @@ test-core: worker-tests
 test-host: worker host
 	@echo "terraweave: the tests of the host, inside QGIS's Python."
 	@$(HOST) -m pytest $(wildcard tests/plugin tests/ui tests/e2e) $(MARKS)
+
+test-matrix: ## the host's tests on QGIS 3.44 of Debian forky, and the widgets on PyQt6 (root)
+	@tools/test_matrix.sh
 
 bench: worker-tests ## tables and plots into benchmarks/results/
 	@$(WORKER) -m benchmarks
