@@ -1,1 +1,0 @@
-"""Qt 6, where QGIS has Qt."""
