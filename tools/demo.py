@@ -56,7 +56,7 @@ def map_a_scene(environment: dict[str, str]) -> None:
         "traindas2f",
         **images,
         LABELS=OUT / "labels.gpkg",
-        CLASS_FIELD="class_name",
+        CLASS_FIELD="class_id",
         EPOCHS="4",
         MODEL=OUT / "model.safetensors",
         REPORT=OUT / "training.html",
