@@ -148,7 +148,7 @@ class Grid:
     def bounds(self) -> Bounds:
         """The box around the grid, in its own coordinate system."""
         corners = [
-            self.transform * (column, row)
+            self.transform @ (column, row)
             for row in (0, self.shape.rows)
             for column in (0, self.shape.columns)
         ]
@@ -166,12 +166,12 @@ class Grid:
 
     def refined(self, n: int) -> "Grid":
         """The grid with every pixel cut into n × n."""
-        return Grid(self.crs, self.transform * Affine.scale(1 / n), self.shape.scaled(n))
+        return Grid(self.crs, self.transform @ Affine.scale(1 / n), self.shape.scaled(n))
 
     def cropped(self, window: Window) -> "Grid":
         """The grid of the pixels in `window`."""
         corner = Affine.translation(window.column, window.row)
-        return Grid(self.crs, self.transform * corner, window.shape)
+        return Grid(self.crs, self.transform @ corner, window.shape)
 
     def strips(self, rows: int) -> Iterator[Window]:
         """Windows of the full width and at most `rows` rows, from top to bottom."""
@@ -215,7 +215,7 @@ class Grid:
     def window_of_bounds(self, box: Bounds) -> Window | None:
         """The pixels that a box in the grid's own coordinates touches, or None."""
         inverse = ~self.transform
-        corners = [inverse * (x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+        corners = [inverse @ (x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
         columns, rows = [c for c, _ in corners], [r for _, r in corners]
         # An extent copied from the raster misses pixel edges by rounding; a thousandth is no touch.
         slack = 1e-3
@@ -275,7 +275,7 @@ def _ground_edge(crs: str, transform: Affine, shape: Shape) -> float:
         return nominal
     projection = CRS.from_wkt(crs)
     column, row = shape.columns / 2, shape.rows / 2
-    points = [transform * spot for spot in ((column, row), (column + 1, row), (column, row + 1))]
+    points = [transform @ spot for spot in ((column, row), (column + 1, row), (column, row + 1))]
     if projection.is_geographic:
         degrees = math.degrees(projection.units_factor[1])
         return _edge_in_metres([(x * degrees, y * degrees) for x, y in points])

@@ -30,7 +30,7 @@ _FLAT = "EPSG:3857"
 
 def relation(source: Grid, target: Grid) -> Affine:
     """What takes (column, row) on `target` to (column, row) on `source`, in one CRS."""
-    between: Affine = ~source.transform * target.transform
+    between: Affine = ~source.transform @ target.transform
     return between
 
 
@@ -46,7 +46,7 @@ def offset(source: Grid, target: Grid) -> tuple[int, int] | None:
     column, row = round(between.c), round(between.f)
     for x in (0, target.shape.columns):
         for y in (0, target.shape.rows):
-            found_x, found_y = between * (x, y)
+            found_x, found_y = between @ (x, y)
             if max(abs(found_x - x - column), abs(found_y - y - row)) > TOLERANCE:
                 return None
     return row, column
@@ -233,7 +233,7 @@ class Placed:
         steps = np.linspace(0.0, 1.0, 22)
         xs = np.concatenate([steps, steps, np.zeros(22), np.ones(22)]) * piece.columns
         ys = np.concatenate([np.zeros(22), np.ones(22), steps, steps]) * piece.rows
-        transform = self.grid.transform * Affine.translation(piece.column, piece.row)
+        transform = self.grid.transform @ Affine.translation(piece.column, piece.row)
         map_x, map_y = _mapped(transform, xs, ys)
         image = self.image.grid
         if not image.same_crs(self.grid):

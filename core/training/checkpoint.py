@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..scene.aside import written_aside
@@ -93,7 +93,7 @@ class Checkpoint:
             **_named("moment.", _moments(optimizer)),
         }
         with written_aside(self.path) as aside:
-            save_file(tensors, aside, metadata={"training": json.dumps(about)})
+            aside.write_bytes(save(tensors, metadata={"training": json.dumps(about)}))
 
     def remove(self) -> None:
         """Forget the run; it is finished."""
