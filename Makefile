@@ -23,7 +23,7 @@ demo: qgis worker ## train on a small made-up scene through qgis_process and map
 test: lint test-core test-host ## lint, then the fast tests in both Pythons
 
 test-all: lint ## all tests, the slow ones too
-	@$(MAKE) --no-print-directory test-core test-host MARKS=
+	@$(MAKE) --no-print-directory test-core test-host test-qt6 MARKS=
 
 lint: worker-tests host ## ruff, mypy on core, flake8-qgis on the host side
 	@echo "terraweave: ruff, mypy and flake8-qgis read the sources."
@@ -41,10 +41,16 @@ test-core: worker-tests
 
 test-host: worker host
 	@echo "terraweave: the tests of the host, inside QGIS's Python."
-	@$(HOST) -m pytest $(wildcard tests/plugin tests/ui tests/e2e) $(MARKS)
+	@$(HOST) -m pytest $(wildcard tests/plugin tests/ui tests/qt tests/e2e) $(MARKS)
 
 test-matrix: ## the host's tests on QGIS 3.44 of Debian forky, and the widgets on PyQt6 (root)
 	@tools/test_matrix.sh
+
+.PHONY: test-qt6
+test-qt6: qgis
+	@tools/provision_environment.sh qt6 tests/requirements-qt6.txt
+	@echo "terraweave: the pure-Qt widgets on PyQt6, which QGIS 4 brings."
+	@.venv/qt6/bin/python -m pytest tests/qt $(MARKS)
 
 bench: worker-tests ## tables and plots into benchmarks/results/
 	@$(WORKER) -m benchmarks

@@ -1,29 +1,13 @@
 """What a running tool says, kept from any thread until the panel looks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from qgis.core import QgsProcessingFeedback
 
-Event = Mapping[str, object]
+from .story import Event, Story
+
 _MOST_LINES = 5000
-
-
-@dataclass(slots=True)
-class Story:
-    """What a run has said so far; `lines` are pairs of kind (info, warning, error) and text.
-
-    `fraction` is 0–1; `seconds_left` is None while it cannot be told. `epochs` are the numbers of
-    each epoch as the worker reported them.
-    """
-
-    stage: str = ""
-    fraction: float = 0.0
-    seconds_left: float | None = None
-    epochs: list[Event] = field(default_factory=list)
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    error: str = ""
 
 
 class RunFeedback(QgsProcessingFeedback):

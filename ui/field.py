@@ -16,35 +16,13 @@ from qgis.core import (
 from qgis.gui import QgsAbstractProcessingParameterWidgetWrapper, QgsFieldComboBox
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtGui import QPalette
-from qgis.PyQt.QtWidgets import QApplication, QComboBox, QLabel, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QApplication, QComboBox, QVBoxLayout, QWidget
 
-from .looks import problem_color, quiet_color
 from .project import pixel_metres
+from .remark import Remark
 from .words import tr
 
 MODEL_SUFFIX = ".safetensors"
-
-
-class Remark(QLabel):
-    """A line of small print that is not there while it has nothing to say."""
-
-    def __init__(self, *, problem: bool = False) -> None:
-        """A `problem` is said louder than a remark."""
-        super().__init__()
-        self._problem = problem
-        self.setWordWrap(True)
-        self.hide()
-
-    def say(self, text: str) -> None:
-        """Show `text`, or nothing."""
-        choose = problem_color if self._problem else quiet_color
-        palette = self.palette()
-        color = choose(self.parentWidget().palette() if self.parentWidget() else palette)
-        palette.setColor(QPalette.ColorRole.WindowText, color)
-        self.setPalette(palette)
-        self.setText(text)
-        self.setVisible(bool(text))
 
 
 class Field(QWidget):

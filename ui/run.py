@@ -14,7 +14,8 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QEventLoop, QObject, QTimer, pyqtSignal
 
-from .feedback import RunFeedback, Story
+from .feedback import RunFeedback
+from .story import Story
 
 _LOOK_MILLISECONDS = 150
 

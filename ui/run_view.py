@@ -16,8 +16,8 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from .curves import CurvesWidget, series_of
-from .feedback import Story
-from .field import Remark
+from .remark import Remark
+from .story import Story
 from .words import tr
 
 _MOST_LINES = 5000

@@ -26,12 +26,13 @@ from qgis.PyQt.QtWidgets import (
 
 from ..core.family import Family
 from .card_view import CardView
-from .field import MODEL_SUFFIX, Field, Remark
+from .field import MODEL_SUFFIX, Field
 from .form import ParameterForm
 from .layers import guess_layers
 from .models import recent_models, remember_model, suggested_path
 from .options import DEVICE_SETTING
 from .project import class_field, likely_labels, raster_facts
+from .remark import Remark
 from .steps import Step
 from .wheel import WheelGuard
 from .words import tr
@@ -51,7 +52,7 @@ class StepPage(QWidget):
         self.family = family
         self._iface = iface
         self.form = ParameterForm(algorithm, iface)
-        self.card = CardView()
+        self.card = CardView(self)
         self._lay_out()
         self._guard = WheelGuard(self.form)
         self.form.checked.connect(self._say_state)
@@ -84,6 +85,7 @@ class StepPage(QWidget):
         if field is not None:
             self.form.fill(field.name, path)
             self._show_card()
+            self.form.check()
 
     def run(self) -> None:
         """Ask for the run, if nothing speaks against it."""

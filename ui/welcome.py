@@ -1,13 +1,14 @@
 """The first page: what is missing, what would be installed, and how to get going."""
 
 from collections.abc import Callable
+from html import escape
 
 from qgis.core import QgsProcessingAlgorithm
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from .field import Remark
+from .remark import Remark
 from .run import Run, RunQueue, State
 from .run_view import RunView
 from .words import tr
@@ -107,7 +108,7 @@ class WelcomePage(QWidget):
             return
         if run.parameters.get("ACTION") == "plan":
             plan = str(run.results.get("PLAN", "")) or run.story.error
-            self.plan.setText(plan.replace("\n", "<br>"))
+            self.plan.setText("".join(f"<p>{escape(line)}</p>" for line in plan.splitlines()))
             self._queue.forget(run)
         elif run.state is State.DONE:
             self.ready.emit()

@@ -11,8 +11,9 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 from qgis.PyQt.QtCore import QEventLoop, QTimer
-from terraweave.ui.feedback import RunFeedback, Story
+from terraweave.ui.feedback import RunFeedback
 from terraweave.ui.run import Run, RunQueue, State
+from terraweave.ui.story import Story
 
 order: list[str] = []
 

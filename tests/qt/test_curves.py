@@ -39,7 +39,7 @@ def test_an_empty_range_has_one_tick() -> None:
 
 @pytest.mark.parametrize("ground", ["#ffffff", "#202020"])
 def test_a_falling_curve_is_drawn_from_top_left_to_bottom_right(
-    qgis_app: QApplication, ground: str
+    app: QApplication, ground: str
 ) -> None:
     widget = CurvesWidget("Loss")
     palette = QPalette(QColor(ground))
@@ -65,7 +65,7 @@ def test_a_falling_curve_is_drawn_from_top_left_to_bottom_right(
     widget.deleteLater()
 
 
-def test_the_newest_numbers_are_spoken(qgis_app: QApplication) -> None:
+def test_the_newest_numbers_are_spoken(app: QApplication) -> None:
     widget = CurvesWidget("Loss")
     widget.show_series(series_of(EPOCHS)[0])
     assert widget.accessibleDescription() == "loss 1, validation loss 1.1"

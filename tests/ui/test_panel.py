@@ -1,0 +1,164 @@
+"""The panel in QGIS: what it lays out, what it opens, and that it leaves nothing behind."""
+
+import gc
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer
+from qgis.gui import QgisInterface
+from qgis.PyQt.QtCore import QCoreApplication, QEvent
+from terraweave.core.families import FAMILIES
+from terraweave.plugin import algorithms
+from terraweave.plugin.main import TerraweavePlugin
+from terraweave.plugin.provider import TerraweaveProvider
+from terraweave.ui.layers import guess_layers
+from terraweave.ui.panel import Panel
+from terraweave.ui.project import raster_facts
+from terraweave.ui.results import load_layers, outcome_of
+from terraweave.ui.run import Run
+from terraweave.ui.steps import fresh_algorithm
+
+MADE_UP = replace(
+    next(iter(FAMILIES.values())), key="madeup", title="Sand dunes from sound", purpose="Dunes"
+)
+FOUR = MappingProxyType({**FAMILIES, "madeup": MADE_UP})
+
+
+@pytest.fixture
+def panel(
+    provider: TerraweaveProvider,
+    with_worker: Path,
+    qgis_iface: QgisInterface,
+    scene: dict[str, str],
+) -> Iterator[Panel]:
+    """The panel over a project with a scene."""
+    made = Panel(qgis_iface, provider.id(), "terraweave/python")
+    yield made
+    made.close()
+
+
+def tabs(panel: Panel) -> list[str]:
+    """The titles of the tabs."""
+    bar = panel.dock.tabs
+    return [bar.tabText(place) for place in range(bar.count())]
+
+
+def test_steps_are_those_that_have_a_tool(panel: Panel) -> None:
+    registry = QgsApplication.processingRegistry()
+    has_assess = registry.algorithmById("terraweave:assess") is not None
+    assert tabs(panel) == ["Train", "Apply", *(["Assess"] if has_assess else []), "Runs"]
+
+
+def test_layers_are_filled_in_by_role(panel: Panel) -> None:
+    fields = panel.dock.page("train").form.fields
+    found = {role: [layer.name() for layer in fields[role].layers()] for role in ("MS", "PAN")}
+    assert found == {"MS": ["valley ms"], "PAN": ["valley pan"]}
+    assert fields["MS"].remark.text().startswith("Guessed")
+    assert fields["CLASS_FIELD"].value() == "class_name"
+
+
+def test_button_waits_until_the_form_fits(panel: Panel) -> None:
+    page = panel.dock.page("train")
+    assert page.button.isEnabled(), page.state.text()
+    page.form.fill("MS", [])
+    page.form.check()
+    assert not page.button.isEnabled()
+    assert page.state.text() == "Still needed: Multispectral image"
+
+
+def test_a_fourth_family_appears_in_panel_and_toolbox(
+    monkeypatch: pytest.MonkeyPatch,
+    qgis_processing: None,
+    with_worker: Path,
+    qgis_iface: QgisInterface,
+) -> None:
+    monkeypatch.setattr(algorithms, "FAMILIES", FOUR)
+    made = TerraweaveProvider()
+    registry = QgsApplication.processingRegistry()
+    registry.addProvider(made)
+    panel = Panel(qgis_iface, made.id(), "terraweave/python", FOUR)
+    assert registry.algorithmById("terraweave:trainmadeup") is not None
+    panel.dock.task.setCurrentIndex(panel.dock.task.findData("madeup"))
+    assert panel.dock.task.currentText() == "Sand dunes from sound"
+    assert panel.dock.page("train").form.algorithm.id() == "terraweave:trainmadeup"
+    panel.close()
+    registry.removeProvider(made)
+
+
+def test_no_widget_code_names_a_family() -> None:
+    folder = Path(__file__).resolve().parents[2] / "ui"
+    keys = (*FAMILIES, "das2f", "minec2fnet", "hpclnet")
+    for path in folder.rglob("*.py"):
+        text = path.read_text(encoding="utf-8").lower()
+        assert not [key for key in keys if key in text], path.name
+
+
+def test_a_model_file_chooses_family_and_page(panel: Panel, trained_model: Path) -> None:
+    panel.dock.show_model(str(trained_model))
+    page = panel.dock.page("predict")
+    assert panel.dock.tabs.currentWidget() is page
+    assert page.card.card.family == "das2f"
+    assert page.button.isEnabled(), page.state.text()
+
+
+def test_without_a_worker_the_first_page_explains(
+    provider: TerraweaveProvider,
+    qgis_iface: QgisInterface,
+    qgis_new_project: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("TERRAWEAVE_PYTHON", str(tmp_path / "none"))
+    panel = Panel(qgis_iface, provider.id(), "terraweave/python")
+    assert panel.dock.stack.currentIndex() == 0
+    assert "is no file" in panel.dock.welcome.reason.text()
+    panel.close()
+
+
+def test_enabled_and_disabled_ten_times_leaves_nothing(
+    qgis_processing: None, with_worker: Path, qgis_iface: QgisInterface, scene: dict[str, str]
+) -> None:
+    def widgets() -> Counter[str]:
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+        return Counter(one.metaObject().className() for one in QgsApplication.allWidgets())
+
+    def once() -> None:
+        plugin = TerraweavePlugin(qgis_iface)
+        plugin.initGui()
+        plugin.unload()
+
+    once()
+    before = widgets()
+    for _ in range(10):
+        once()
+    assert widgets() - before == Counter()
+    assert QgsApplication.processingRegistry().providerById("terraweave") is None
+
+
+def test_results_are_grouped_named_and_opened(panel: Panel, scene: dict[str, str]) -> None:
+    run = Run(fresh_algorithm("terraweave:diagnose"), {}, "Valley: Apply")
+    path = QgsProject.instance().mapLayer(scene["truth"]).source()
+    details = QgsProcessingContext.LayerDetails("The map", QgsProject.instance(), "CLASSES")
+    run.context.addLayerToLoadOnCompletion(path, details)
+    QgsProject.instance().removeMapLayer(scene["truth"])
+    loaded = load_layers(run)
+    group = QgsProject.instance().layerTreeRoot().findGroup("Valley: Apply")
+    assert [layer.name() for layer in loaded] == ["The map"]
+    assert [node.name() for node in group.findLayers()] == ["The map"]
+
+
+def test_model_and_report_are_found_among_results() -> None:
+    outcome = outcome_of({"OA": 0.5, "MODEL": "a.safetensors", "REPORT": "b.html"})
+    assert (outcome.model, outcome.report) == ("a.safetensors", "b.html")
+
+
+def test_a_broken_layer_is_not_guessed(panel: Panel, tmp_path: Path) -> None:
+    broken = QgsRasterLayer(str(tmp_path / "gone_ms.tif"), "gone ms")
+    QgsProject.instance().addMapLayer(broken)
+    guesses = guess_layers(panel.dock.family, raster_facts([broken]))
+    assert guesses["MS"].layer.name == "valley ms"
