@@ -3,10 +3,13 @@
 from qgis.core import QgsProcessingAlgorithm
 
 from ...core.families import FAMILIES
+from .assess import AssessAlgorithm
 from .diagnose import DiagnoseAlgorithm
 from .importcheckpoint import ImportCheckpointAlgorithm
 from .inspectmodel import InspectModelAlgorithm
 from .predict import PredictAlgorithm
+from .rerun import RerunAlgorithm
+from .samplepoints import SamplePointsAlgorithm
 from .samplescene import SampleSceneAlgorithm
 from .setup import SetupAlgorithm
 from .train import TrainAlgorithm
@@ -17,6 +20,9 @@ def all_algorithms() -> list[QgsProcessingAlgorithm]:
     return [
         *(TrainAlgorithm(family) for family in FAMILIES.values()),
         *(PredictAlgorithm(family) for family in FAMILIES.values()),
+        RerunAlgorithm(),
+        AssessAlgorithm(),
+        SamplePointsAlgorithm(),
         InspectModelAlgorithm(),
         ImportCheckpointAlgorithm(),
         SampleSceneAlgorithm(),

@@ -120,6 +120,11 @@ def family_help(family: Family, intro: str, settings: Iterable[Setting]) -> str:
     return "".join(parts)
 
 
+def settings_help(settings: Iterable[Setting]) -> str:
+    """The part of a form's help that tells of `settings`, as HTML."""
+    return _list("Settings", [(setting.title, setting.help) for setting in settings])
+
+
 def _list(title: str, entries: Iterable[tuple[str, str]]) -> str:
     rows = "".join(f"<p><b>{escape(name)}</b>: {escape(text)}</p>" for name, text in entries)
     return f"<h3>{title}</h3>{rows}"

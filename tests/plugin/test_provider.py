@@ -24,7 +24,8 @@ def test_every_family_has_its_two_tools(provider: TerraweaveProvider) -> None:
 
 def test_ids_are_those_of_the_design(provider: TerraweaveProvider) -> None:
     registry = QgsApplication.processingRegistry()
-    for name in ("traindas2f", "predictdas2f", "inspectmodel", "importcheckpoint", "samplescene"):
+    tools = ("inspectmodel", "importcheckpoint", "samplescene", "assess", "samplepoints", "rerun")
+    for name in ("traindas2f", "predictdas2f", *tools):
         assert registry.algorithmById(f"terraweave:{name}") is not None
 
 
