@@ -12,11 +12,15 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A raster file; `name` is what the user calls it, `bands` (1-based) narrows it down."""
+    """A raster file; `name` is what the user calls it, `bands` (1-based) narrows it down.
+
+    `classes` carries names and colours that the style of a class raster already has.
+    """
 
     path: str
     name: str = ""
     bands: tuple[int, ...] = ()
+    classes: tuple[MapClass, ...] = ()
 
     @property
     def title(self) -> str:
@@ -134,7 +138,12 @@ class Job:
 
 
 def _source_json(source: Source) -> dict[str, object]:
-    parts = {"path": source.path, "name": source.name, "bands": list(source.bands)}
+    parts: dict[str, object] = {
+        "path": source.path,
+        "name": source.name,
+        "bands": list(source.bands),
+        "classes": [one.to_json() for one in source.classes],
+    }
     return {key: value for key, value in parts.items() if value}
 
 
@@ -180,7 +189,8 @@ def _source(data: object, role: str) -> Source:
     bands = data.get("bands", [])
     if not isinstance(bands, list) or not all(isinstance(b, int) and b > 0 for b in bands):
         raise JobError(f"The bands of input {role} are {bands!r}; give numbers from 1 on.")
-    return Source(data["path"], _text(data, "name"), tuple(bands))
+    classes = _classes(data, f"input {role}")
+    return Source(data["path"], _text(data, "name"), tuple(bands), classes)
 
 
 def _features(data: object, key: str) -> Features | None:
@@ -189,10 +199,14 @@ def _features(data: object, key: str) -> Features | None:
     if not isinstance(data, Mapping) or not isinstance(data.get("path"), str):
         raise JobError(f"“{key}” in the job document has no path.")
     texts = {part: _text(data, part) for part in ("path", "name", "layer", "field", "crs")}
+    return Features(**texts, classes=_classes(data, f"“{key}”"))
+
+
+def _classes(data: Mapping[str, object], owner: str) -> tuple[MapClass, ...]:
     classes = data.get("classes", [])
     if not isinstance(classes, list):
-        raise JobError(f"The classes of “{key}” in the job document must be a list.")
-    return Features(**texts, classes=tuple(MapClass.from_json(one) for one in classes))
+        raise JobError(f"The classes of {owner} in the job document must be a list.")
+    return tuple(MapClass.from_json(one) for one in classes)
 
 
 def _extent(data: object) -> Extent | None:

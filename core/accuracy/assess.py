@@ -160,7 +160,7 @@ def _assessed(
     progress: Progress,
     together: Together,
 ) -> Assessment:
-    notes: list[str] = []
+    notes = list(comparison.matched.notes)
     if _needs_empty(comparison, progress):
         comparison.count_empty_as_background()
         notes.append(

@@ -156,7 +156,8 @@ def open_map(job: Job, progress: Progress) -> LabelMap:
     source = sources[0]
     with raster_environment(), Image(Source(source.path, source.name)) as image:
         grid = image.grid
-    known = Features(source.path, source.title, classes=read_legend(source.path))
+    classes = source.classes or read_legend(source.path)
+    known = Features(source.path, source.title, classes=classes)
     return open_labels(known, grid, job.area, progress=progress, background=True)
 
 
@@ -187,8 +188,6 @@ def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) ->
     )
     if target:
         matched = replace(matched, of_reference={1: matched.of_reference[target.value]})
-    for note in matched.notes:
-        progress.warn(note)
     drawn = readable(features) and (bool(features.field) or fieldless)
     pieces = _opened_pieces(features, grid) if drawn and not complete else None
     points = pieces is not None and _only_points(features)

@@ -93,7 +93,7 @@ SAMPLE_SETTINGS: tuple[Setting, ...] = (
         advanced=False,
     ),
     Setting(
-        key="points",
+        key="number",
         title="Number of points",
         help="How many points to draw altogether; 0 follows from the standard error.",
         default=0,

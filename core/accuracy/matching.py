@@ -14,7 +14,8 @@ BACKGROUND_NAME = "everything else"
 _LARGEST_LEGEND = 4 * 2**20
 _NAME_USAGE, _VALUE_USAGE = "2", "5"
 _COLORS = ("6", "7", "8")
-_PLACEHOLDER = re.compile(r"class \d+\Z")
+_PLACEHOLDER = re.compile(r"(class )?\d+\Z", re.IGNORECASE)
+_MOST_LISTED = 5
 _NOTHING = re.compile(
     r"(background|other|others|none|nothing|no data|nodata|unlabell?ed|rest|everything else)\Z"
     r"|(no|non|not)[ _-].+",
@@ -72,7 +73,7 @@ def match_classes(
     of_reference = {b.value: place[a.value] for a, b in pairs}
     of_reference |= {b.value: place[a.value] for a, b in zip(extra, lonely, strict=True)}
     of_map = {one.value: place[one.value] for one in mapped if one.value in place}
-    notes = tuple(_contradictions(pairs))
+    notes = (*_contradictions(pairs), *_guesses(pairs))
     if not complete:
         return Matched(
             tuple(joint), of_map, of_reference, target=_target_of_two(joint), notes=notes
@@ -152,6 +153,23 @@ def _contradictions(pairs: Sequence[tuple[MapClass, MapClass]]) -> list[str]:
         "are compared as one class, by their value."
         for a, b in pairs
         if _key(a) != _key(b) and not any(_PLACEHOLDER.match(one.name) for one in (a, b))
+    ]
+
+
+def _guesses(pairs: Sequence[tuple[MapClass, MapClass]]) -> list[str]:
+    """What has to be said where only one side has names, and numbers stand in for them."""
+    guessed = [
+        f"{a.value} for “{(b if _PLACEHOLDER.match(a.name) else a).name}”"
+        for a, b in pairs
+        if bool(_PLACEHOLDER.match(a.name)) != bool(_PLACEHOLDER.match(b.name))
+    ]
+    if not guessed:
+        return []
+    more = "" if len(guessed) <= _MOST_LISTED else f" and {len(guessed) - _MOST_LISTED} more"
+    return [
+        "Only one of map and reference names its classes, so they are compared by their numbers: "
+        f"{', '.join(guessed[:_MOST_LISTED])}{more}. If these numbers mean something else in the "
+        "other, the scores mean nothing."
     ]
 
 

@@ -56,7 +56,7 @@ def sample_points(job: Job, progress: Progress) -> dict[str, object]:
     sizes = sample_sizes(
         counts, expected,
         standard_error=float(settings["standard_error"]),
-        least=int(settings["least"]), total=int(settings["points"]),
+        least=int(settings["least"]), total=int(settings["number"]),
     )  # fmt: skip
     rng = np.random.default_rng(int(settings["seed"]))
     with progress.stage("Drawing points", 0.5):

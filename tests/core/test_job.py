@@ -10,7 +10,8 @@ from terraweave.core.job import Extent, Features, Job, Source
 JOB = Job(
     task="train",
     family="das2f",
-    inputs={"MS": (Source("a.tif", "A", (3, 1)),), "PAN": (Source("b.tif"),)},
+    inputs={"MS": (Source("a.tif", "A", (3, 1)),), "PAN": (Source("b.tif"),),
+            "CLASSES": (Source("c.tif", classes=(MapClass(7, "lake", "#0072b2"),)),)},
     labels=Features("l.geojson", "Labels", field="class", crs="EPSG:32632",
                     classes=(MapClass(1, "water", "#0072b2"),)),
     area=Features("area.gpkg", layer="area"),
@@ -36,6 +37,7 @@ def test_smallest_document_is_a_job() -> None:
         ({"surprise": 1}, "unknown part “surprise”"),
         ({"inputs": {"MS": [{}]}}, "input MS in the job document has no path"),
         ({"inputs": {"MS": [{"path": "a", "bands": [0]}]}}, r"bands of input MS are \[0\]"),
+        ({"inputs": {"MS": [{"path": "a", "classes": "x"}]}}, "classes of input MS .* be a list"),
         ({"labels": {"name": "x"}}, "“labels” in the job document has no path"),
         ({"extent": {"west": 1}}, "needs the numbers west, south, east, north"),
         ({"extent": {"west": 2, "south": 0, "east": 1, "north": 1, "crs": ""}}, "is empty"),

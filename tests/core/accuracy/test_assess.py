@@ -17,7 +17,7 @@ from terraweave.core.accuracy.assess import assess, disagreement_classes
 from terraweave.core.accuracy.matching import read_legend
 from terraweave.core.classes import MapClass
 from terraweave.core.errors import InputError
-from terraweave.core.job import Job
+from terraweave.core.job import Features, Job, Source
 from terraweave.core.progress import Progress
 from terraweave.core.provenance import fingerprint
 from terraweave.core.record import TAG, Record
@@ -103,6 +103,38 @@ def test_numbers_match_by_value(bench: Workbench, truth: Truth) -> None:
     boxes = [shapely.box(2, 2, 10, 10), shapely.box(42, 2, 50, 10)]
     layer = bench.layer(boxes, {"code": [1, 5]})
     assert bench.assess(bench.map(truth()), layer, field="code")["OA"] == 1.0
+
+
+def test_numbers_that_stand_in_for_names_are_said_in_log_and_report(
+    bench: Workbench, truth: Truth
+) -> None:
+    reference = bench.map(truth(), name="reference.tif")
+    reference.with_name("reference.tif.aux.xml").unlink()
+    assert bench.assess(bench.map(truth()), reference)["OA"] == 1.0
+    told = "compared by their numbers: 1 for “water”, 2 for “field”, 5 for “forest”."
+    assert sum(told in one for one in bench.warnings) == 1
+    assert told in (bench.folder / "assessed_report.html").read_text(encoding="utf-8")
+    bench.events.clear()
+    bench.assess(bench.map(truth()), bench.map(truth(), name="reference.tif"))
+    assert bench.warnings == []
+
+
+def test_names_that_the_job_brings_go_before_those_of_the_file(
+    bench: Workbench, truth: Truth
+) -> None:
+    boxes = [shapely.box(2, 2, 10, 10), shapely.box(22, 2, 30, 10), shapely.box(42, 2, 50, 10)]
+    layer = bench.layer(boxes, {"kind": ["acker", "wald", "wasser"]})
+    names = {1: "Wasser", 2: "Acker", 5: "Wald"}
+    classes = tuple(MapClass(value, name, "#0072b2") for value, name in names.items())
+    job = Job(
+        "assess",
+        inputs={"CLASSES": (Source(str(bench.map(truth())), classes=classes),)},
+        labels=Features(str(layer), field="kind"),
+    )
+    assert assess(job, Progress())["OA"] == pytest.approx(0.0)
+    boxes = [boxes[1], boxes[2], boxes[0]]
+    bench.layer(boxes, {"kind": ["acker", "wald", "wasser"]})
+    assert assess(job, Progress())["OA"] == 1.0
 
 
 def test_reference_in_another_coordinate_system_falls_on_the_same_pixels(

@@ -86,26 +86,26 @@ def test_points_are_distinct_pixels_with_the_wanted_number_in_each_class(
 ) -> None:
     values = truth()
     values[:5] = 0
-    spots = drawn(bench.map(values), points=90, least=20)
+    spots = drawn(bench.map(values), number=90, least=20)
     assert len(set(spots)) == len(spots)
     assert Counter(int(values[spot]) for spot in spots) == {1: 30, 2: 30, 5: 30}
 
 
 def test_points_stay_in_the_area(bench: Workbench, truth: Truth) -> None:
     area = bench.layer([shapely.box(0, 10, 60, 20)], {"id": [1]}, name="area.gpkg")
-    spots = drawn(bench.map(truth()), area, points=90, least=20)
+    spots = drawn(bench.map(truth()), area, number=90, least=20)
     assert {row for row, _ in spots} <= set(range(10, 20))
 
 
 def test_seed_decides_the_points(bench: Workbench, truth: Truth) -> None:
     on = bench.map(truth())
-    assert drawn(on, points=60, seed=1) == drawn(on, points=60, seed=1)
-    assert drawn(on, points=60, seed=1) != drawn(on, points=60, seed=2)
+    assert drawn(on, number=60, seed=1) == drawn(on, number=60, seed=1)
+    assert drawn(on, number=60, seed=1) != drawn(on, number=60, seed=2)
 
 
 def test_order_and_fields_do_not_betray_the_map(bench: Workbench, truth: Truth) -> None:
     values = truth()
-    spots = drawn(bench.map(values), points=90, least=20)
+    spots = drawn(bench.map(values), number=90, least=20)
     kinds = [int(values[spot]) for spot in spots]
     assert kinds != sorted(kinds)
     meta, _, _, columns = pyogrio.raw.read(bench.folder / "points.gpkg")
@@ -118,7 +118,7 @@ def test_order_and_fields_do_not_betray_the_map(bench: Workbench, truth: Truth) 
 def test_labelled_points_can_be_assessed(bench: Workbench, truth: Truth) -> None:
     values = truth()
     on = bench.map(values)
-    spots = drawn(on, points=150, least=20)
+    spots = drawn(on, number=150, least=20)
     names = {one.value: one.name for one in bench.classes}
     points = [shapely.Point(column + 0.5, row + 0.5) for row, column in spots]
     labelled = bench.layer(points, {"class": [names[int(values[spot])] for spot in spots]})
