@@ -47,7 +47,8 @@ def relative(ours: Tensor, theirs: Tensor) -> float:
     list(itertools.product((8, 16), (2, 4), (1, 2), ("published", "convex"))),
 )
 def test_every_fold_is_exact(window: int, ratio: int, levels: int, fusion: str) -> None:
-    for head in HEADS:
+    # The published head of large windows is checked against the reference tensors instead.
+    for head in HEADS if window == 8 else HEADS[1:]:
         architecture = Architecture(3, 5, window, ratio, levels, fusion, head)
         model = network(architecture).double()
         ms, pan = (x.double() for x in inputs(architecture, 2))
