@@ -28,6 +28,7 @@ from ..core.family import Family
 from .card_view import CardView
 from .field import MODEL_SUFFIX, Field
 from .form import ParameterForm
+from .labelling import Labelling
 from .layers import guess_layers
 from .models import recent_models, remember_model, suggested_path
 from .options import DEVICE_SETTING
@@ -59,6 +60,7 @@ class StepPage(QWidget):
         self._add_model_tools()
         self._suggest_files()
         self.guess()
+        self.labelling = self._make_labelling()
         self.form.check()
 
     @property
@@ -133,6 +135,17 @@ class StepPage(QWidget):
         device = str(QgsSettings().value(DEVICE_SETTING, "") or "")
         if device:
             self.form.fill("DEVICE", device)
+
+    def _make_labelling(self) -> Labelling | None:
+        """Help with labels, where the step learns from some."""
+        if not any(one.name in _LEARNING for one in self.form.fields.values()):
+            return None
+        for field in self.form.fields.values():
+            if isinstance(field.definition, QgsProcessingParameterField):
+                labels = self.form.fields.get(field.definition.parentLayerParameterName())
+                if labels is not None:
+                    return Labelling(self.form, self.family, self._iface, labels, field)
+        return None
 
     def _model_field(self) -> Field | None:
         fields = [one for one in self.form.fields.values() if one.takes_model]
@@ -215,4 +228,6 @@ class StepPage(QWidget):
         self.guess()
 
 
+# A step with one of these learns, so that labels may have to be drawn for it.
+_LEARNING = ("EPOCHS",)
 _LAYER_TYPES = ("multilayer", "raster", "maplayer", "source", "vector", "field")
