@@ -40,16 +40,20 @@ if [ ! -e "$root/made" ]; then
     # How this machine reaches its mirror and its package index, it does inside too.
     find /etc/apt/apt.conf.d -name '9*' -exec cp {} "$root/etc/apt/apt.conf.d/" \;
     cp /etc/resolv.conf "$root/etc/"
-    mkdir -p "$root/etc/ssl/certs"
-    cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-    [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
     {
         inside apt-get update
         inside apt-get install -y --no-install-recommends "${packages[@]}"
-        inside python3 -m venv --system-site-packages /host
-        inside /host/bin/python -m pip install pytest pytest-qgis
     } >>"$log" 2>&1 || give_up "QGIS could not be installed; see .cache/matrix/$suite.log."
     touch "$root/made"
+fi
+if [ ! -x "$root/host/bin/pytest" ]; then
+    # After apt, which writes the list of authorities anew.
+    cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+    [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
+    {
+        inside python3 -m venv --system-site-packages /host
+        inside /host/bin/python -m pip install pytest pytest-qgis
+    } >>"$log" 2>&1 || give_up "pytest could not be installed; see .cache/matrix/$suite.log."
 fi
 
 rm -rf "$root/source"
