@@ -10,8 +10,9 @@ import rasterio
 import torch
 
 from . import __version__
+from .card import Card
 from .job import Job
-from .record import RecordedInput, input_json
+from .record import RecordedInput, input_json, is_digest
 
 _CHUNK = 2**20
 _CHUNKS = 16
@@ -70,6 +71,16 @@ def _recorded(
 def inputs_of(job: Job) -> list[dict[str, object]]:
     """Role, name and fingerprint of every input of `job`, as JSON objects."""
     return [input_json(one) for one in recorded_inputs(job)]
+
+
+def training_labels(card: Card) -> tuple[str, ...]:
+    """Fingerprints of the labels that the model of `card` learnt from; none where it is silent."""
+    inputs = card.provenance.get("inputs")
+    found = inputs if isinstance(inputs, list) else []
+    digests = (
+        one.get("sha256") for one in found if isinstance(one, dict) and one.get("role") == "LABELS"
+    )
+    return tuple(one for one in digests if is_digest(one))
 
 
 def digest_of(parts: Iterable[bytes]) -> str:

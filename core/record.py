@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from .errors import InputError
 from .settings import Choice, Setting, Value
@@ -51,7 +52,10 @@ class RecordedInput:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How a result raster was made: by which task, and for a map with which model and device."""
+    """How a result raster was made: by which task, and for a map with which model and device.
+
+    `trained_on` are the fingerprints of the labels that the model learnt from.
+    """
 
     task: str
     settings: Mapping[str, Value]
@@ -60,6 +64,7 @@ class Record:
     family: str = ""
     model: str = ""
     device: str = ""
+    trained_on: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """The record as the raster carries it."""
@@ -71,8 +76,9 @@ class Record:
             "settings": dict(self.settings),
             "inputs": [input_json(one) for one in self.inputs],
             "software": dict(self.software),
+            "trained_on": list(self.trained_on),
         }
-        return json.dumps({key: value for key, value in parts.items() if value != ""},
+        return json.dumps({key: value for key, value in parts.items() if value not in ("", [])},
                           ensure_ascii=False, allow_nan=False)  # fmt: skip
 
     @classmethod
@@ -106,7 +112,7 @@ def _damaged(title: str, reason: str) -> InputError:
 
 def _read(data: object) -> Record:
     parts = _object(data, "the record")
-    inputs = parts.get("inputs")
+    inputs = parts.get("inputs", [])
     if not isinstance(inputs, list) or len(inputs) > _MOST_ENTRIES:
         raise ValueError("its inputs are no list of a sensible length")
     return Record(
@@ -117,7 +123,19 @@ def _read(data: object) -> Record:
         family=_word(parts, "family"),
         model=_word(parts, "model"),
         device=_word(parts, "device"),
+        trained_on=_digests(parts.get("trained_on", [])),
     )
+
+
+def _digests(data: object) -> tuple[str, ...]:
+    if not isinstance(data, list) or len(data) > _MOST_ENTRIES or not all(map(is_digest, data)):
+        raise ValueError("what it was trained on is no list of fingerprints")
+    return tuple(data)
+
+
+def is_digest(value: object) -> TypeGuard[str]:
+    """Whether `value` is a SHA-256 as `fingerprint` gives it."""
+    return isinstance(value, str) and bool(_SHA256.match(value))
 
 
 def _object(data: object, name: str) -> Mapping[str, object]:
@@ -148,7 +166,7 @@ def _value(value: object, key: str) -> Value:
 def _input(data: object) -> RecordedInput:
     parts = _object(data, "an input")
     digest = _word(parts, "sha256")
-    if digest and not _SHA256.match(digest):
+    if digest and not is_digest(digest):
         raise ValueError("a fingerprint is no SHA-256")
     bands = parts.get("bands", [])
     if not isinstance(bands, list) or not all(

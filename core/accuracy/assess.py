@@ -23,6 +23,7 @@ from .comparison import Comparison, Ints, Pixels, open_comparison
 from .estimates import MapEstimates, area_adjusted
 from .facts import ASSESS_SETTINGS
 from .matching import missing_classes
+from .origin import trained_on_reference
 from .scores import Scores
 from .tally import Intervals, Tally
 from .worst import driver_of, write_worst_places
@@ -160,7 +161,7 @@ def _assessed(
     progress: Progress,
     together: Together,
 ) -> Assessment:
-    notes = list(comparison.matched.notes)
+    notes = [*comparison.matched.notes, *trained_on_reference(job)]
     if _needs_empty(comparison, progress):
         comparison.count_empty_as_background()
         notes.append(

@@ -123,13 +123,16 @@ class Tally:
         return _intervals(len(names), drawn.reshape(draws, self.kinds, self.kinds), classes)
 
     def worst(self, most: int) -> Iterator[tuple[int, int, int, tuple[int, int]]]:
-        """Places by their wrong pixels: place, wrong, compared, and the commonest mistake."""
+        """Places by their wrong pixels: place, wrong, compared, and the commonest mistake.
+
+        Of places with equally many, the one with the larger share comes first.
+        """
         places, reference, predicted, counts = self.entries
         names, piece = np.unique(places, return_inverse=True)
         wrong = np.where(reference != predicted, counts, 0)
         totals = np.bincount(piece, counts, minlength=len(names)).astype(np.int64)
         wrongs = np.bincount(piece, wrong, minlength=len(names)).astype(np.int64)
-        for place in np.argsort(-wrongs, kind="stable")[:most].tolist():
+        for place in np.lexsort((totals, -wrongs))[:most].tolist():
             if not wrongs[place]:
                 return
             here = np.flatnonzero(piece == place)

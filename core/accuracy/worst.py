@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".json": "GeoJSON", ".shp": "ESRI Shapefile",
             ".fgb": "FlatGeobuf"}  # fmt: skip
+_COLOR = "179,62,0,255"
 
 
 def write_worst_places(
@@ -84,19 +85,26 @@ def _write_style(path: Path) -> None:
     renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     symbols = Xml.SubElement(renderer, "symbols")
     symbol = Xml.SubElement(symbols, "symbol", type="fill", name="0", alpha="1")
-    layer = Xml.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1"})
-    options = Xml.SubElement(layer, "Option", type="Map")
-    for name, value in (
-        ("style", "no"), ("outline_color", "213,94,0,255"), ("outline_style", "solid"),
-        ("outline_width", "0.7"), ("outline_width_unit", "MM"),
-    ):  # fmt: skip
-        Xml.SubElement(options, "Option", name=name, type="QString", value=value)
+    # A white casing below keeps the line visible on any map.
+    for color, width in (("255,255,255,230", "1.5"), (_COLOR, "0.7")):
+        layer = Xml.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1"})
+        options = Xml.SubElement(layer, "Option", type="Map")
+        for name, value in (
+            ("style", "no"), ("outline_color", color), ("outline_style", "solid"),
+            ("outline_width", width), ("outline_width_unit", "MM"),
+        ):  # fmt: skip
+            Xml.SubElement(options, "Option", name=name, type="QString", value=value)
     labeling = Xml.SubElement(root, "labeling", type="simple")
     settings = Xml.SubElement(labeling, "settings")
-    Xml.SubElement(
+    style = Xml.SubElement(
         settings, "text-style",
-        fieldName="rank", isExpression="0", fontSize="10", fontSizeUnit="Point",
-        textColor="213,94,0,255",
+        fieldName="rank", isExpression="0", fontSize="10", fontSizeUnit="Point", fontWeight="75",
+        textColor=_COLOR, textOpacity="1",
+    )  # fmt: skip
+    Xml.SubElement(
+        style, "text-buffer",
+        bufferDraw="1", bufferSize="1", bufferSizeUnits="MM", bufferColor="255,255,255,255",
+        bufferOpacity="1",
     )  # fmt: skip
     Xml.indent(root)
     start = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"

@@ -123,9 +123,18 @@ def assessment_page(found: Assessment, provenance: Mapping[str, object], json_na
         block_map=drawing.block_map(shape, found.block, shares, worst) if shares else "",
         worst=_worst_rows(found.worst),
         block=found.block,
-        settings=setting_rows(found.settings, ASSESS_SETTINGS),
+        settings=setting_rows(_settings_used(found), ASSESS_SETTINGS),
         provenance=pairs_of(provenance),
     )
+
+
+def _settings_used(found: Assessment) -> dict[str, object]:
+    """The settings with what was chosen where 0 left the choice open."""
+    used: dict[str, object] = {**found.settings, "block": found.block}
+    if found.binary is None:
+        del used["boundary_distance"]
+        return used
+    return {**used, "boundary_distance": found.binary.distance}
 
 
 def _block_corner(found: Assessment, place: int) -> tuple[int, int]:

@@ -45,7 +45,8 @@ _TITLES = {
 }
 _LINES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 # From nothing wrong to much wrong; its lightness falls steadily, so that it survives grey print.
-_RAMP = ("#e3e8ee", "#f0b86a", "#c8553d", "#5b1a2e")
+# The start lets the page shine through, so that it is quiet on white and on black.
+_RAMP = ("#8a93a03c", "#f0b86aff", "#d9603bff", "#9b1d45ff")
 _NOT_CURVES = frozenset({"epoch", "epochs", "event"})
 
 
@@ -161,14 +162,21 @@ def block_map(
         ramp = LinearSegmentedColormap.from_list("wrong", _RAMP)
         drawn = axes.imshow(image, extent=extent, cmap=ramp, vmin=0, vmax=top, interpolation="none")
         for row, column, rank in worst:
-            dark = shares.get((row, column), 0.0) > 0.4 * top
             axes.text(
                 column + size / 2, row + size / 2, str(rank), ha="center", va="center",
-                color="#ffffff" if dark else "#1d2530", fontsize=7, fontweight="bold",
+                color=_legible(shares.get((row, column), 0.0) / top), fontsize=7,
+                fontweight="bold",
             )  # fmt: skip
         axes.set(xlim=(0, width), ylim=(height, 0), xlabel="column", ylabel="row")
         figure.colorbar(drawn, ax=axes, label="share of wrong pixels", shrink=0.8)
         return _svg(figure, "blocks", "Map of the share of wrong pixels by block")
+
+
+def _legible(part: float) -> str:
+    """The colour of a number on the ramp at `part` (0–1)."""
+    if part < 0.15:
+        return INK
+    return "#1d2530" if part < 0.6 else "#ffffff"
 
 
 def _outline(block: Block, shape: tuple[int, int]) -> Rectangle:

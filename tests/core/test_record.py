@@ -17,6 +17,7 @@ RECORD = Record(
     family="das2f",
     model="town",
     device="cpu",
+    trained_on=("b" * 64,),
 )
 
 
@@ -45,9 +46,11 @@ def changed(**parts: object) -> str:
         changed(inputs=[{"role": "MS", "name": "ms.tif", "bands": ["1"]}]),
         changed(inputs=[{"role": "MS"}] * 1000),
         changed(software="torch"),
+        changed(trained_on=["b" * 63]),
+        changed(trained_on="b" * 64),
         changed(device="c" * 300_000),
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_record_of_another_form_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(InputError, match=r"What map\.tif says about its making .* understood"):

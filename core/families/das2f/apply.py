@@ -10,7 +10,7 @@ from ...errors import InputError
 from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
-from ...provenance import recorded_inputs, software
+from ...provenance import recorded_inputs, software, training_labels
 from ...record import TAG, Record
 from ...results import write_results
 from ...scene.bands import check_gsd, match_bands, read_facts
@@ -133,6 +133,7 @@ def _tags(card: Card, job: Job, settings: dict[str, Value], device: torch.device
         settings=settings,
         inputs=recorded_inputs(job),
         software=software(),
+        trained_on=training_labels(card),
     )
     mode = str(settings["mode"])
     words = f"stride {settings['stride']}" if mode == "stride" else mode

@@ -264,6 +264,40 @@ def test_disagreement_raster_carries_settings_and_fingerprints_but_no_folder(
     assert str(bench.folder) not in text
 
 
+def test_reference_that_took_part_in_the_training_is_named(bench: Workbench, truth: Truth) -> None:
+    on, reference = bench.map(truth()), bench.map(truth(), name="reference.tif")
+    other = bench.map(noisy(truth()), name="other.tif")
+    record = Record("predict", {}, (), {}, family="das2f", trained_on=(fingerprint(reference),))
+    with rasterio.open(on, "r+") as data:
+        data.update_tags(**{TAG: record.to_text()})
+    bench.assess(on, reference)
+    told = "reference.tif is what the map’s model learnt from"
+    assert [one for one in bench.warnings if told in one]
+    assert told in (bench.folder / "assessed_report.html").read_text(encoding="utf-8")
+    bench.events.clear()
+    bench.assess(on, other)
+    assert not [one for one in bench.warnings if "learnt from" in one]
+
+
+def test_record_that_cannot_be_read_does_not_keep_a_map_from_being_assessed(
+    bench: Workbench, truth: Truth
+) -> None:
+    on = bench.map(truth())
+    with rasterio.open(on, "r+") as data:
+        data.update_tags(**{TAG: "[" * 10_000})
+    assert bench.assess(on, bench.map(truth(), name="reference.tif"))["OA"] == 1.0
+
+
+def test_report_tells_what_was_chosen_where_a_setting_left_it_open(
+    bench: Workbench, truth: Truth
+) -> None:
+    bench.assess(bench.map(truth()), bench.map(truth(), name="reference.tif"))
+    page = (bench.folder / "assessed_report.html").read_text(encoding="utf-8")
+    assert "<td>8 pixels</td>" in page
+    assert "<td>0 pixels</td>" not in page
+    assert "Distance of outlines" not in page
+
+
 def test_worst_places_lie_where_the_errors_are(bench: Workbench, truth: Truth) -> None:
     mapped = truth()
     mapped[16:24, 24:32] = 1

@@ -72,6 +72,12 @@ def test_worst_places_come_first_with_their_usual_mistake() -> None:
     assert found == [(7, 3, 3, (0, 1)), (3, 1, 2, (1, 0))]
 
 
+def test_of_equally_many_wrong_pixels_the_larger_share_comes_first() -> None:
+    tally = Tally(2)
+    tally.add(np.array([3] * 9 + [5] * 2), np.array([1] * 11), np.array([0, 0, *[1] * 7, 0, 0]))
+    assert [one[:3] for one in tally.worst(3)] == [(5, 2, 2), (3, 2, 9)]
+
+
 def test_nothing_counted_is_an_empty_matrix() -> None:
     assert Tally(2).matrix.tolist() == [[0, 0], [0, 0]]
     assert list(Tally(2).worst(3)) == []

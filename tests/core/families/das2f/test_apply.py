@@ -17,6 +17,7 @@ from terraweave.core.families.das2f.apply import load_network, predict, statisti
 from terraweave.core.job import Extent, Job, Source
 from terraweave.core.model_file import read_weights, write_model
 from terraweave.core.progress import Progress
+from terraweave.core.record import TAG, Record
 
 Pairs = Callable[..., Any]
 
@@ -170,6 +171,20 @@ def test_cancelled_run_leaves_the_old_map(pair: Pairs) -> None:
         "ms.tif",
         "pan.tif",
     ]
+
+
+def test_map_knows_what_its_model_learnt_from(pair: Pairs, tmp_path: Path) -> None:
+    scene = pair(2, 3)
+    card = read_card(scene.model)
+    told = {"inputs": [{"role": "LABELS", "name": "fields.gpkg", "sha256": "b" * 64}]}
+    model = tmp_path / "told.safetensors"
+    write_model(model, replace(card, provenance=told), read_weights(str(scene.model)))
+    job = replace(scene.job(), model=str(model))
+    classified(job)
+    with rasterio.open(job.output("CLASSES")) as data:
+        record = Record.from_text(data.tags()[TAG], "classes")
+    assert record.trained_on == ("b" * 64,)
+    assert [one.role for one in record.inputs] == ["MS", "PAN", "MODEL"]
 
 
 def test_pan_with_three_bands_is_refused(pair: Pairs) -> None:
