@@ -50,11 +50,13 @@ def write_results(
     *,
     block: tuple[int, int],
     tags: Mapping[str, str],
+    last_words: Callable[[], Mapping[str, str]] = dict,
     minimum_area: float = 0.0,
 ) -> Written:
     """Classify `region` of `grid` block after block into the job's outputs.
 
-    `block` is the rows and columns of a block; `classify` is asked for the blocks row by row. All
+    `block` is the rows and columns of a block; `classify` is asked for the blocks row by row.
+    `last_words` are further tags for the class raster, asked for when all is classified. All
     outputs take their places together at the end, or none does.
 
     Raises:
@@ -78,6 +80,7 @@ def write_results(
                 stack.enter_context(sure)
             stack.enter_context(progress.stage("Classifying", share))
             pixels = _fill(raster, sure, region, classes, classify, progress, block)
+            raster.describe(last_words())
         if not job.output("POLYGONS"):
             return Written(pixels, None)
         with progress.stage("Drawing polygons", 1.0):

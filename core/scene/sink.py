@@ -109,6 +109,10 @@ class RasterSink:
         """Where the file lies until it takes its place; to be read once the sink is closed."""
         return self._aside
 
+    def describe(self, tags: Mapping[str, object]) -> None:
+        """Add to the dataset's metadata what is known only now."""
+        self._data.update_tags(**{key: str(value) for key, value in tags.items()})
+
     def write(self, window: Window, values: NDArray[Any]) -> None:
         """Write `values` (row, column) to `window`, which lies within the grid.
 

@@ -141,13 +141,19 @@ DAS2F = Family(
         Setting(
             key="mode",
             title="Mode",
-            help="“exact” classifies every pixel from its own window. “stride” classifies every "
-            "N-th pixel in both directions and fills the pixels between: N² times faster, and "
-            "objects narrower than N pixels may be missed.",
-            default="exact",
+            help="“exact” classifies every pixel from its own window. “adaptive” looks at every "
+            "fourth pixel first and closer only where neighbours disagree or are unsure. “stride” "
+            "classifies every N-th pixel in both directions and fills the pixels between: N² times "
+            "faster, and objects narrower than N pixels may be missed. “preview” is a stride of "
+            "16. “auto” is exact up to 250,000 pixels and adaptive above. All but “exact” compare "
+            "a random sample with it and say how far they agree.",
+            default="auto",
             choices=(
+                Choice("auto", "Exact for small scenes, adaptive for large ones"),
                 Choice("exact", "Every pixel"),
+                Choice("adaptive", "Closer where it is needed"),
                 Choice("stride", "Every N-th pixel, filled between"),
+                Choice("preview", "A first look"),
             ),
             advanced=False,
         ),

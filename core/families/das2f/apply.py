@@ -1,5 +1,6 @@
 """Applies a trained DAS²F model to a whole scene, strip by strip."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import torch
@@ -18,6 +19,8 @@ from ...scene.grid import Window
 from ...scene.scene import Scene, open_scene
 from ...settings import Value, resolve
 from . import DAS2F
+from .adaptive import Adaptive
+from .agreement import Checked
 from .classifier import Classifier, Network
 from .folded import FoldedDas2f
 from .modes import Exact, Mode, ScenePixels, Stride
@@ -26,7 +29,10 @@ from .patches import Statistics
 
 # MS pixels in a block: enough for long batches, a few megabytes of the finer image. Blocks rather
 # than strips, so that memory does not grow with the width of the scene.
-_BLOCK = (64, 1024)
+_BLOCK = (128, 1024)
+# About a minute and a half of windows on two cores.
+_EXACT_UP_TO = 250_000
+_PREVIEW_STRIDE = 16
 
 
 def predict(job: Job, progress: Progress) -> dict[str, object]:
@@ -51,16 +57,20 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
             progress=progress,
             orientations=int(settings["orientations"]),
         )
-        mode = _mode(settings, ScenePixels(scene, classifier, ratio, len(card.classes)), region)
+        settings = {**settings, "mode": _chosen_mode(settings, region, progress)}
+        pixels = ScenePixels(scene, classifier, ratio, len(card.classes))
+        mode = _mode(settings, pixels, region)
+        check = None if isinstance(mode, Exact) else Checked(mode, pixels, region)
         written = write_results(
             job,
             scene.grid,
             region,
             card.classes,
-            mode,
+            check or mode,
             progress,
             block=_BLOCK,
             tags=_tags(card, job, settings, device.torch),
+            last_words=lambda: {f"{TAG}_AGREEMENT": str(check.agreement)} if check else {},
             minimum_area=float(settings["minimum_area"]),
         )
     values: dict[str, object] = {
@@ -68,6 +78,11 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
         "WINDOWS": classifier.windows_done,
         "DEVICE": device.torch.type,
     }
+    if check:
+        progress.log(str(check.agreement))
+        low, high = check.agreement.interval or (None, None)
+        values |= {"AGREEMENT": check.agreement.share, "AGREEMENT_LOW": low}
+        values["AGREEMENT_HIGH"] = high
     return values if written.polygons is None else {**values, "POLYGON_COUNT": written.polygons}
 
 
@@ -117,10 +132,27 @@ def _folded(network: Das2f, device: torch.device, progress: Progress) -> Network
     return folded
 
 
+def _chosen_mode(settings: dict[str, Value], region: Window, progress: Progress) -> str:
+    """The mode that is set; `auto` is exact for small scenes and adaptive for large ones."""
+    mode = str(settings["mode"])
+    if mode != "auto":
+        return mode
+    mode = "exact" if region.shape.pixels <= _EXACT_UP_TO else "adaptive"
+    progress.log(
+        f"The mode is {mode}, chosen for {region.rows} × {region.columns} pixels (exact up to "
+        f"{_EXACT_UP_TO} pixels)."
+    )
+    return mode
+
+
 def _mode(settings: dict[str, Value], pixels: ScenePixels, region: Window) -> Mode:
-    if settings["mode"] == "stride":
-        return Stride(pixels, region, int(settings["stride"]))
-    return Exact(pixels)
+    modes: dict[str, Callable[[], Mode]] = {
+        "exact": lambda: Exact(pixels),
+        "adaptive": lambda: Adaptive(pixels, region),
+        "stride": lambda: Stride(pixels, region, int(settings["stride"])),
+        "preview": lambda: Stride(pixels, region, _PREVIEW_STRIDE),
+    }
+    return modes[str(settings["mode"])]()
 
 
 def _tags(card: Card, job: Job, settings: dict[str, Value], device: torch.device) -> dict[str, str]:
