@@ -307,7 +307,7 @@ def methods(full: bool, **short: Value) -> list[Method]:
     return [
         forest(),
         network(
-            "DAS²F, published configuration, the minutes of our defaults",
+            "DAS²F, published configuration, about equal minutes",
             preset="published",
             **{"epochs": 4, **short},
         ),
