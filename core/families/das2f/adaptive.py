@@ -140,7 +140,8 @@ class _Field:
 def _holds(starts: NDArray[np.int64], first: int, count: int) -> Mask:
     """Whether squares that start there hold pixels of first … first + count − 1 of their own."""
     last = first + count - 1
-    return (starts + FIRST_STEP > first) & ((starts < last) | (starts == first))
+    holds: Mask = (starts + FIRST_STEP > first) & ((starts < last) | (starts == first))
+    return holds
 
 
 def _inside(window: Window, region: Window) -> Mask:
