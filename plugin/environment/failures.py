@@ -84,7 +84,7 @@ _FAILURES = (
         "no_network",
         r"Connection refused|Network is unreachable|No route to host|Connection reset"
         r"|ConnectTimeoutError|ReadTimeoutError|timed out|NewConnectionError|RemoteDisconnected"
-        r"|IncompleteRead|Connection aborted|tcp connect error|error sending request"
+        r"|not enough bytes were received|IncompleteRead|Connection aborted|tcp connect error|error sending request"
         r"|WinError 1006[015]|Failed to establish a new connection|Broken pipe",
         "The package index could not be reached. Check the connection to the internet, a firewall, "
         "and the proxy in QGIS's network settings; or use a folder of wheels (WHEELS).",
@@ -168,21 +168,27 @@ _ERRNO = {
 }
 
 
-def classified(text: str, status: int, doing: str) -> SetupError:
-    """The error for a program that ended with `status` after saying `text`, while `doing`."""
-    for failure in _FAILURES:
-        found = failure.found(text)
-        if found is not None:
-            words = _line_of(text, found.start())
-            return SetupError(
-                failure.kind, f"{failure.sentence} It was said while {doing}: {words}"
-            )
+def classified(text: str, status: int, doing: str, *, proxy: bool = False) -> SetupError:
+    """The error for a program that ended with `status` after saying `text`, while `doing`.
+
+    `proxy` says that it had to go through one, which is then what could not be reached.
+    """
     if status < 0:
+        # Whatever it complained of before, this is what ended it.
         return SetupError(
             "killed",
             f"The installer was ended by {_signal_name(-status)} while {doing}, by another program "
             "or for lack of memory. Run the set-up again; what was downloaded is kept.",
         )
+    for failure in _FAILURES:
+        found = failure.found(text)
+        if found is not None:
+            words = _line_of(text, found.start())
+            if proxy and failure.kind == "no_network":
+                failure = FAILURES["proxy"]
+            return SetupError(
+                failure.kind, f"{failure.sentence} It was said while {doing}: {words}"
+            )
     last = (text.strip().splitlines() or ["nothing"])[-1]
     return SetupError(
         "unknown",

@@ -15,6 +15,7 @@ from .failures import SetupError, classified, classified_os_error
 from .plan import megabytes
 
 _MEASURE_SECONDS = 1.0
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 # QGIS repeats every progress text in its log, so that one a second would bury the rest.
 _TELL_SECONDS = 15.0
 
@@ -101,7 +102,8 @@ class Stages:
         except OSError as error:
             raise classified_os_error(error, doing) from error
         if outcome.status:
-            raise classified(outcome.text, outcome.status, doing)
+            proxy = any(self.variables.get(name) for name in _PROXIES)
+            raise classified(outcome.text, outcome.status, doing, proxy=proxy)
         return outcome
 
     def say(self, text: str) -> None:
