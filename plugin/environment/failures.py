@@ -84,7 +84,8 @@ _FAILURES = (
         "no_network",
         r"Connection refused|Network is unreachable|No route to host|Connection reset"
         r"|ConnectTimeoutError|ReadTimeoutError|timed out|NewConnectionError|RemoteDisconnected"
-        r"|not enough bytes were received|IncompleteRead|Connection aborted|tcp connect error|error sending request"
+        r"|not enough bytes were received|IncompleteRead|Connection aborted|tcp connect error"
+        r"|error sending request"
         r"|WinError 1006[015]|Failed to establish a new connection|Broken pipe",
         "The package index could not be reached. Check the connection to the internet, a firewall, "
         "and the proxy in QGIS's network settings; or use a folder of wheels (WHEELS).",
