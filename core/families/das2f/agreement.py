@@ -64,8 +64,8 @@ class Checked:
     def __call__(self, window: Window) -> Strip:
         """What the mode says of `window`; the agreement grows by the pixels sampled there."""
         strip = self._mode(window)
-        random = np.random.default_rng([window.row, window.column])
-        rows, columns = np.nonzero(strip.valid & (random.random(strip.valid.shape) < self._share))
+        draw = np.random.default_rng([window.row, window.column])
+        rows, columns = np.nonzero(strip.valid & (draw.random(strip.valid.shape) < self._share))
         if len(rows):
             block, _ = self._pixels.block(window)
             own = self._pixels.probabilities(block, rows, columns).argmax(axis=1)
