@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
+from qgis.PyQt.QtCore import QEvent, Qt
+from qgis.PyQt.QtWidgets import QApplication, QFrame, QLabel, QSizePolicy, QWidget
 
 from ..core.card import Card, CardInput, read_card
 from ..core.errors import ModelFileError
@@ -24,6 +24,7 @@ class CardView(QLabel):
         """Empty and not there."""
         super().__init__(parent)
         self.card: Card | None = None
+        self._path = ""
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setFrameShape(QFrame.Shape.StyledPanel)
@@ -39,7 +40,7 @@ class CardView(QLabel):
 
     def show_file(self, path: str) -> None:
         """Read and show the card of `path`; an empty path shows nothing."""
-        self.card = None
+        self.card, self._path = None, path
         if not path:
             self.hide()
             return
@@ -47,11 +48,17 @@ class CardView(QLabel):
             if not Path(path).is_file():
                 raise ModelFileError(f"There is no model file “{path}”.")
             self.card = read_card(path)
-            self.setText(card_page(self.card, quiet_color(self.palette()).name()))
+            self.setText(card_page(self.card, quiet_color(QApplication.palette()).name()))
         except ModelFileError as error:
-            color = problem_color(self.palette()).name()
+            color = problem_color(QApplication.palette()).name()
             self.setText(f'<span style="color:{color}">{escape(str(error))}</span>')
         self.show()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self.show_file(self._path)
 
 
 def card_page(card: Card, quiet: str) -> str:
@@ -62,7 +69,7 @@ def card_page(card: Card, quiet: str) -> str:
         _classes_table(card),
         _facts(tr("Scores on held-out ground"), card.metrics, quiet),
         _facts(tr("Training"), card.training, quiet),
-        _facts(tr("Provenance"), card.provenance, quiet),
+        _facts(tr("Provenance"), _flattened(card.provenance), quiet),
     ]
     return "".join(parts)
 
@@ -101,16 +108,10 @@ def _classes_table(card: Card) -> str:
 
 
 def _facts(title: str, facts: Mapping[str, object], quiet: str) -> str:
-    inner = {
-        f"{key} {name}": value
-        for key, some in facts.items()
-        if isinstance(some, Mapping)
-        for name, value in some.items()
-    }
     rows = [
         f'<tr><td style="color:{quiet}">{escape(_short(_worded(key)))}&nbsp;</td>'
         f"<td>{escape(_short(_spoken(value)))}</td></tr>"
-        for key, value in {**facts, **inner}.items()
+        for key, value in facts.items()
         if isinstance(value, str | int | float) and value != ""
     ]
     if not rows:
@@ -118,6 +119,17 @@ def _facts(title: str, facts: Mapping[str, object], quiet: str) -> str:
     return (
         f"<p><b>{escape(title)}</b></p><table cellspacing='0'>{''.join(rows[:_MOST_FACTS])}</table>"
     )
+
+
+def _flattened(facts: Mapping[str, object]) -> dict[str, object]:
+    """What is one level down beside what is on top."""
+    inner = {
+        f"{key} {name}": value
+        for key, some in facts.items()
+        if isinstance(some, Mapping)
+        for name, value in some.items()
+    }
+    return {**facts, **inner}
 
 
 def _worded(key: str) -> str:

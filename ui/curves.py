@@ -136,7 +136,7 @@ class CurvesWidget(QWidget):
         faint = quiet_color(self.palette())
         faint.setAlpha(70)
         text = quiet_color(self.palette())
-        for value in nice_ticks(low, high, 3):
+        for value in nice_ticks(low, high, 5):
             height = _mapped((0.0, value), field, self._last_epoch, low, high).y()
             painter.setPen(QPen(faint, 1))
             painter.drawLine(QPointF(field.left(), height), QPointF(field.right(), height))

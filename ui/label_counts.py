@@ -44,7 +44,7 @@ def count_warnings(counts: Sequence[ClassCount]) -> list[str]:
     for one in counts:
         if one.pixels < FEW_PIXELS:
             text = tr("“{}” has only {} labelled pixels; draw at least {}.")
-            warnings.append(text.format(one.name, round(one.pixels), FEW_PIXELS))
+            warnings.append(text.format(one.name, int(one.pixels), FEW_PIXELS))
         elif len(counts) > 1 and _span(one.box) < _ONE_PLACE * _span(everything):
             text = tr("All labels of “{}” are in one place; draw some elsewhere too.")
             warnings.append(text.format(one.name))

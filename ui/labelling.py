@@ -139,6 +139,6 @@ class Labelling(QWidget):
         return image.crs() if image is not None else QgsProject.instance().crs()
 
     def _show_counts(self, counts: list[ClassCount]) -> None:
-        parts = [f"{escape(one.name)} {one.pixels:.0f}" for one in counts]
+        parts = [f"{escape(one.name)} {int(one.pixels)}" for one in counts]
         self.counts.say(f"{tr('Labelled pixels')}: {', '.join(parts)}" if parts else "")
         self.warnings.say("\n".join(count_warnings(counts)))

@@ -113,7 +113,7 @@ class Panel(QObject):
             "SIZE": self.sample_size,
             "FOLDER": QgsProcessing.TEMPORARY_OUTPUT,
         }
-        self.queue.add(Run(algorithm, values, f"{tr('Sample scene')}: {family.title}"))
+        self.queue.add(Run(algorithm, values, f"{tr('Sample scene')}: {tr(family.title)}"))
         self.dock.show_runs()
 
     def _ended(self, run: Run) -> None:

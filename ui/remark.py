@@ -1,7 +1,7 @@
 """Small print below a field."""
 
-from qgis.PyQt.QtGui import QPalette
-from qgis.PyQt.QtWidgets import QLabel
+from qgis.PyQt.QtCore import QEvent
+from qgis.PyQt.QtWidgets import QApplication, QLabel
 
 from .looks import problem_color, quiet_color
 
@@ -14,14 +14,21 @@ class Remark(QLabel):
         super().__init__()
         self._problem = problem
         self.setWordWrap(True)
+        self._paint_words()
         self.hide()
 
     def say(self, text: str) -> None:
         """Show `text`, or nothing."""
-        choose = problem_color if self._problem else quiet_color
-        palette = self.palette()
-        color = choose(self.parentWidget().palette() if self.parentWidget() else palette)
-        palette.setColor(QPalette.ColorRole.WindowText, color)
-        self.setPalette(palette)
         self.setText(text)
         self.setVisible(bool(text))
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._paint_words()
+
+    def _paint_words(self) -> None:
+        # The themes of QGIS are style sheets, which go before a palette.
+        choose = problem_color if self._problem else quiet_color
+        self.setStyleSheet(f"color: {choose(QApplication.palette()).name()}")

@@ -66,7 +66,7 @@ class StepPage(QWidget):
     @property
     def title(self) -> str:
         """What a run of this page is called."""
-        return f"{self.family.title}: {tr(self.step.title)}"
+        return f"{tr(self.family.title)}: {tr(self.step.title)}"
 
     def guess(self) -> None:
         """Fill in layers by role, except where the user has chosen one herself."""

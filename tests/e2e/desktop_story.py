@@ -19,6 +19,8 @@ from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QDockWidget, QMessageBox, QPushButton, QWidget
 from qgis.utils import iface, plugins
+from terraweave.ui.class_list import ClassListDialog
+from terraweave.ui.options import OptionsPage
 
 OUT = Path(os.environ["TERRAWEAVE_E2E_OUT"])
 STORY = os.environ["TERRAWEAVE_E2E_STORY"]
@@ -208,6 +210,37 @@ def themes() -> Iterator[Condition]:
     picture("9-dark-train")
 
 
+def looks() -> Iterator[Condition]:
+    """All pages, to be looked at in another theme, size or language; the model is given."""
+    yield from open_panel()
+    dock = panel().dock
+    panel().sample_size = 64
+    click(dock.sample)
+    yield over
+    yield lambda: QgsProject.instance().count() >= 3
+    dock.show_model(os.environ.get("TERRAWEAVE_E2E_MODEL", ""))
+    for place in range(dock.tabs.count()):
+        dock.tabs.setCurrentIndex(place)
+        yield lambda: True
+        picture(f"look-{place}")
+    page = dock.page("train")
+    dock.tabs.setCurrentWidget(page)
+    page.form.fill("PAN", page.form.values()["MS"])
+    yield lambda: page.form.problem
+    picture("look-problem")
+    dialog = ClassListDialog(["Wood", "Lake", "Rock"], iface.mainWindow())
+    dialog.show()
+    yield lambda: True
+    dialog.grab().save(str(OUT / "look-classes.png"))
+    dialog.reject()
+    options = OptionsPage(None, "terraweave/python")
+    options.resize(600, 400)
+    options.show()
+    yield lambda: True
+    options.grab().save(str(OUT / "look-options.png"))
+    options.close()
+
+
 def cancel() -> Iterator[Condition]:
     """Cancel in the middle of a training."""
     yield from open_panel()
@@ -243,6 +276,7 @@ STORIES = {
     "first_start": first_start,
     "train_and_apply": train_and_apply,
     "cancel": cancel,
+    "looks": looks,
     "close_during_run": close_during_run,
 }
 

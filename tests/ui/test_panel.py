@@ -10,7 +10,8 @@ from types import MappingProxyType
 import pytest
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer
 from qgis.gui import QgisInterface
-from qgis.PyQt.QtCore import QCoreApplication, QEvent
+from qgis.PyQt.QtCore import QCoreApplication, QEvent, Qt
+from qgis.PyQt.QtWidgets import QWidget
 from terraweave.core.families import FAMILIES
 from terraweave.plugin import algorithms
 from terraweave.plugin.main import TerraweavePlugin
@@ -87,6 +88,14 @@ def test_a_fourth_family_appears_in_panel_and_toolbox(
     assert panel.dock.page("train").form.algorithm.id() == "terraweave:trainmadeup"
     panel.close()
     registry.removeProvider(made)
+
+
+def test_every_field_is_reached_by_keyboard_and_has_a_name(panel: Panel) -> None:
+    for tool in ("train", "predict"):
+        for name, field in panel.dock.page(tool).form.fields.items():
+            widgets = [field.widget, *field.widget.findChildren(QWidget)]
+            assert any(one.focusPolicy() & Qt.FocusPolicy.TabFocus for one in widgets), name
+            assert field.widget.accessibleName(), name
 
 
 def test_no_widget_code_names_a_family() -> None:
