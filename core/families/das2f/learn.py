@@ -50,7 +50,7 @@ def learn(job: Job, progress: Progress) -> dict[str, object]:
     run = _Run(job, settings, material, device.torch, progress)
     measured = run.measure()
     final = run.refit(measured)
-    card = finished(material.card, measured, began, refitted=run.refits)
+    card = finished(material.card, measured, began, device.torch, refitted=run.refits)
     write_model(job.output("MODEL"), card, final)
     run.forget()
     if job.output("REPORT"):
@@ -166,7 +166,8 @@ class _Run:
         path = Path(self._job.output("MODEL"))
         card = replace(self._material.card, training={"stopped_after_epoch": epoch})
         if measured is not None:
-            card = finished(self._material.card, measured, self._began, refitted=False)
+            device = self.fit.device
+            card = finished(self._material.card, measured, self._began, device, refitted=False)
         write_model(path, card, state)
         return Cancelled(
             f"Cancelled; the best epoch so far ({epoch}) is kept in {path.name}. The same "
@@ -217,12 +218,15 @@ def _fingerprint(material: Material, settings: Mapping[str, Value]) -> str:
     )
 
 
-def finished(card: Card, measured: Measured, began: float, *, refitted: bool) -> Card:
+def finished(
+    card: Card, measured: Measured, began: float, device: torch.device, *, refitted: bool
+) -> Card:
     """The card with what the training found out."""
     training = {
         "epochs": len(measured.outcome.epochs),
         "best_epoch": measured.outcome.best_epoch,
         "trained_on_all_labels": refitted,
+        "device": device.type,
         "seconds": round(time.monotonic() - began, 1),
     }
     metrics = measured.scores.to_json() if measured.scores else {}
