@@ -16,7 +16,7 @@ from .process import Event, WorkerProcess, worker_command
 
 POLL_SECONDS = 0.1
 # A cancelled worker stops at its next checkpoint; after this it is ended.
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 10.0
 # How often the time left is put into the log while a stage goes on.
 TELL_SECONDS = 30.0
 

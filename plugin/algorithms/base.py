@@ -18,7 +18,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
-from ...core.errors import Cancelled, InputError, TerraweaveError
+from ...core.errors import InputError, TerraweaveError
 from ...core.job import Features, Job, Source
 from ..checks import destination_path
 from ..interpreter import InterpreterError, find_interpreter
@@ -130,9 +130,8 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
         """Do the work, in Processing's thread; every failure is an exception with a sentence."""
         try:
             return self.run_prepared(parameters, context, feedback)
-        except Cancelled as error:
-            raise JobCancelled(str(error)) from error
-        except TerraweaveError as error:
+        except (JobCancelled, TerraweaveError) as error:
+            # QGIS shows a traceback for any exception but this very class.
             raise QgsProcessingException(str(error)) from error
 
     def _check_all(self, parameters: Parameters, context: QgsProcessingContext) -> None:

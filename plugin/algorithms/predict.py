@@ -171,7 +171,10 @@ class PredictAlgorithm(TerraweaveAlgorithm):
         for role in self.family.roles:
             layer = self.parameterAsRasterLayer(parameters, role.key, context)
             if layer is None or not layer.isValid():
-                raise InputError(f"{role.title} ({role.key}) is missing; choose a raster layer.")
+                raise InputError(
+                    f"{role.title} ({role.key}) is missing or cannot be opened; choose a raster "
+                    "layer that QGIS can show."
+                )
             images[role.key] = layer
         return images
 

@@ -232,7 +232,10 @@ class TrainAlgorithm(TerraweaveAlgorithm):
             layers = self.parameterAsLayerList(parameters, role.key, context)
             images[role.key] = [one for one in layers if isinstance(one, QgsRasterLayer)]
             if not images[role.key]:
-                raise InputError(f"{role.title} ({role.key}) is missing; choose a raster layer.")
+                raise InputError(
+                    f"{role.title} ({role.key}) is missing or cannot be opened; choose a raster "
+                    "layer that QGIS can show."
+                )
         return images
 
     def _labels(self, parameters: Parameters, context: QgsProcessingContext) -> QgsMapLayer:
