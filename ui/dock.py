@@ -1,6 +1,6 @@
 """The dock panel: choose what to map, then train, refine, apply, assess."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from qgis.gui import QgisInterface, QgsDockWidget
@@ -116,6 +116,11 @@ class Dock(QgsDockWidget):
         """Guess anew, since the project has other layers now."""
         for page in self._pages.values():
             page.guess()
+
+    def renew_files(self, taken: Collection[str]) -> None:
+        """Suggest files for the next runs that are neither there nor `taken`."""
+        for page in self._pages.values():
+            page.renew_files(taken)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """A model file may come in."""

@@ -166,10 +166,11 @@ _IMAGE_TYPES = ("multilayer", "raster")
 
 def described(layers: Sequence[QgsMapLayer]) -> str:
     """Name, bands and pixel size of each layer."""
-    return "; ".join(_described(layer) for layer in layers)
+    return "; ".join(describe_layer(layer) for layer in layers)
 
 
-def _described(layer: QgsMapLayer) -> str:
+def describe_layer(layer: QgsMapLayer) -> str:
+    """Name, bands and pixel size of a layer."""
     parts = [layer.name()]
     if isinstance(layer, QgsRasterLayer):
         bands = layer.bandCount()

@@ -117,7 +117,7 @@ class Labelling(QWidget):
         self._draw()
 
     def _ask_path(self) -> str:
-        folder = Path(suggested_path(self._family)).parent
+        folder = Path(suggested_path(self._family, "labels")).parent
         path, _ = QFileDialog.getSaveFileName(
             self, tr("New layer"), str(folder / f"labels{_SUFFIX}"), f"GeoPackage (*{_SUFFIX})"
         )

@@ -1,5 +1,7 @@
 """The model files that were used last, and where a new one may go."""
 
+from collections.abc import Collection
+from itertools import count
 from pathlib import Path
 
 from qgis.core import QgsProject, QgsSettings
@@ -26,12 +28,19 @@ def remember_model(path: str) -> None:
         QgsSettings().setValue(_KEY, [path, *rest][:_MOST])
 
 
-def suggested_path(family: Family, suffix: str = MODEL_SUFFIX) -> str:
-    """A file that does not exist yet: beside the project, else among the user's documents."""
+def suggested_path(
+    family: Family, tool: str, suffix: str = MODEL_SUFFIX, taken: Collection[str] = ()
+) -> str:
+    """A file for what `tool` writes, beside the project, else among the user's documents.
+
+    It does not exist yet and is none of those `taken` by runs that still wait.
+    """
     home = QgsProject.instance().homePath()
     documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
     folder = Path(home) if home else Path(documents) / "Terraweave"
-    number = 1
-    while (folder / f"{family.key}-{number}{MODEL_SUFFIX}").exists():
-        number += 1
-    return str(folder / f"{family.key}-{number}{suffix}")
+    for number in count(1):
+        stem = f"{family.key}-{tool}-{number}"
+        paths = [folder / f"{stem}{one}" for one in (MODEL_SUFFIX, ".html")]
+        if not any(path.exists() or str(path) in taken for path in paths):
+            return str(folder / f"{stem}{suffix}")
+    return ""

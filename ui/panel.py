@@ -96,6 +96,9 @@ class Panel(QObject):
     def _run_page(self, page: StepPage) -> None:
         algorithm = fresh_algorithm(page.form.algorithm.id())
         self.queue.add(Run(algorithm, page.form.values(), page.title))
+        runs = self.queue.runs
+        named = {one for run in runs for one in run.parameters.values() if isinstance(one, str)}
+        self.dock.renew_files(named)
         self.dock.show_runs()
 
     def _run_sample(self, family: Family) -> None:

@@ -65,6 +65,18 @@ def likely_labels(selected: Sequence[QgsMapLayer]) -> QgsVectorLayer | None:
     return next(iter([*chosen, *named]), None)
 
 
+def likely_map() -> QgsRasterLayer | None:
+    """The topmost raster that is drawn in a palette of classes and is no reference by its name."""
+    maps = [
+        layer
+        for layer in QgsProject.instance().layerTreeRoot().layerOrder()
+        if isinstance(layer, QgsRasterLayer)
+        and layer.isValid()
+        and isinstance(layer.renderer(), QgsPalettedRasterRenderer)
+    ]
+    return min(maps, key=lambda layer: bool(_CLASS_WORDS.search(layer.name())), default=None)
+
+
 def class_field(names: Iterable[str]) -> str:
     """The field that is called like one of classes, or an empty text."""
     by_word = {name.lower(): name for name in names}

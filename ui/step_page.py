@@ -1,6 +1,6 @@
 """One step of a family: its form, what was guessed for it, its model's card, its button."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from qgis.core import (
     QgsMapLayer,
@@ -26,13 +26,13 @@ from qgis.PyQt.QtWidgets import (
 
 from ..core.family import Family
 from .card_view import CardView
-from .field import MODEL_SUFFIX, Field
+from .field import MODEL_SUFFIX, Field, describe_layer
 from .form import ParameterForm
 from .labelling import Labelling
 from .layers import guess_layers
 from .models import recent_models, remember_model, suggested_path
 from .options import DEVICE_SETTING
-from .project import class_field, likely_labels, raster_facts
+from .project import class_field, likely_labels, likely_map, raster_facts
 from .remark import Remark
 from .steps import Step
 from .wheel import WheelGuard
@@ -78,6 +78,7 @@ class StepPage(QWidget):
                 several = field.definition.type() == "multilayer"
                 identifier = guess.layer.id
                 self.form.fill(key, [identifier] if several else identifier, tr(guess.reason))
+        self._guess_maps()
         self._guess_labels(selected)
         self.form.check()
 
@@ -96,14 +97,23 @@ class StepPage(QWidget):
             remember_model(str(field.value()) if field is not None and not field.empty else "")
             self.run_wanted.emit(self)
 
-    def renew_files(self) -> None:
-        """Suggest other files for the next run than those the last one has filled."""
-        self._suggest_files()
+    def renew_files(self, taken: Collection[str]) -> None:
+        """Suggest other files for the next run than those that are there or `taken`."""
+        self._suggest_files(taken)
 
     def _tree(self) -> bool:
         return getattr(self._iface, "layerTreeView", None) is not None and bool(
             self._iface.layerTreeView()
         )
+
+    def _guess_maps(self) -> None:
+        """Fill in a class raster where the form asks for a raster that is no image."""
+        roles = {role.key for role in self.family.roles}
+        found = likely_map()
+        for field in self.form.fields.values():
+            is_map = field.definition.type() == "raster" and field.name not in roles
+            if is_map and found is not None and not field.touched:
+                self.form.fill(field.name, found.id(), describe_layer(found))
 
     def _guess_labels(self, selected: Sequence[QgsMapLayer]) -> None:
         """Fill in every class field, and the layer that it belongs to."""
@@ -123,7 +133,7 @@ class StepPage(QWidget):
                 if name:
                     self.form.fill(field.name, name, tr("by its name"))
 
-    def _suggest_files(self) -> None:
+    def _suggest_files(self, taken: Collection[str] = ()) -> None:
         """Name the files that would else be temporary and lost tomorrow."""
         for field in self.form.fields.values():
             definition = field.definition
@@ -131,7 +141,8 @@ class StepPage(QWidget):
                 continue
             suffix = "." + definition.defaultFileExtension()
             if suffix == MODEL_SUFFIX or suffix == ".html":
-                self.form.fill(field.name, suggested_path(self.family, suffix))
+                path = suggested_path(self.family, self.step.tool, suffix, taken)
+                self.form.fill(field.name, path)
         device = str(QgsSettings().value(DEVICE_SETTING, "") or "")
         if device:
             self.form.fill("DEVICE", device)

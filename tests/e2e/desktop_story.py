@@ -194,6 +194,19 @@ def train_and_apply() -> Iterator[Condition]:
     panel().dock.runs.opacity.setValue(55)
     yield lambda: not iface.mapCanvas().isDrawing()
     picture("8-opacity")
+    click_tab("Assess")
+    yield lambda: True
+    page = panel().dock.page("assess")
+    page.form.fill("REPORT", str(OUT / "models" / "assessment.html"))
+    yield lambda: page.button.isEnabled()
+    picture("8-assess")
+    pulse.start("assess")
+    click(page.button)
+    yield over
+    run = panel().queue.runs[-1]
+    assert run.state.name == "DONE", run.story.error
+    findings["assessed"] = (OUT / "models" / "assessment.html").is_file()
+    picture("8-assessed")
     yield from themes()
 
 

@@ -103,6 +103,7 @@ def test_from_an_empty_project_to_a_map_by_clicks(tell: Tell) -> None:
     }
     assert found["epochs"] == 3
     assert found["map"] == ["Land cover (Sample: Multispectral image)"]
+    assert found["assessed"]
     assert "7-map" in found["pictures"]
     # What the main thread itself computed between two turns of the event loop, in milliseconds:
     # this does not grow when the machine is busy with others.

@@ -90,6 +90,21 @@ def test_a_fourth_family_appears_in_panel_and_toolbox(
     registry.removeProvider(made)
 
 
+def test_a_second_run_is_not_written_over_the_first(panel: Panel) -> None:
+    form = panel.dock.page("train").form
+    first = form.values()["MODEL"]
+    panel.dock.renew_files({first})
+    assert form.values()["MODEL"] not in ("", first)
+    assert Path(form.values()["REPORT"]).stem == Path(form.values()["MODEL"]).stem
+
+
+def test_the_map_to_assess_is_a_class_raster(panel: Panel) -> None:
+    page = panel.dock.page("assess")
+    if page is None:
+        pytest.skip("There is no tool that assesses.")
+    assert [layer.name() for layer in page.form.fields["CLASSES"].layers()] == ["valley truth"]
+
+
 def test_every_field_is_reached_by_keyboard_and_has_a_name(panel: Panel) -> None:
     for tool in ("train", "predict"):
         for name, field in panel.dock.page(tool).form.fields.items():
