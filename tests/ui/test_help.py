@@ -30,6 +30,6 @@ def test_index_says_what_can_be_mapped() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_links_lead_somewhere_and_nothing_is_fetched(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    for link in re.findall(r'href="([^"]+)"', text):
+    for link in re.findall(r'(?:href|src)="([^"]+)"', text):
         assert link.startswith("https://") or (page.parent / link).is_file(), link
     assert not re.search(r"<(script|link|iframe)\b|src=\"http", text)
