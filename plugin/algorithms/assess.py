@@ -37,6 +37,7 @@ from .base import (
     numbers_only,
     run_with_files,
 )
+from .field_widget import following_field
 from .forms import parameter_of, setting_values, settings_help, with_help
 from .maps import (
     area_of,
@@ -117,8 +118,10 @@ class AssessAlgorithm(TerraweaveAlgorithm):
         self.addParameter(
             with_help(selected, "Compare with the selected features alone.", advanced=True)
         )
-        field = QgsProcessingParameterField(
-            "CLASS_FIELD", "Class field", parentLayerParameterName="REFERENCE", optional=True
+        field = following_field(
+            QgsProcessingParameterField(
+                "CLASS_FIELD", "Class field", parentLayerParameterName="REFERENCE", optional=True
+            )
         )
         self.addParameter(
             with_help(

@@ -35,6 +35,7 @@ from .base import (
     numbers_only,
     run_with_files,
 )
+from .field_widget import following_field
 from .forms import family_help, parameter_of, setting_values, with_help
 
 SCORES = (
@@ -93,8 +94,10 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         self.addParameter(
             with_help(selected, "Learn from the selected features alone.", advanced=True)
         )
-        field = QgsProcessingParameterField(
-            "CLASS_FIELD", "Class field", parentLayerParameterName="LABELS", optional=True
+        field = following_field(
+            QgsProcessingParameterField(
+                "CLASS_FIELD", "Class field", parentLayerParameterName="LABELS", optional=True
+            )
         )
         self.addParameter(with_help(field, "The field with the class; a class raster needs none."))
         area = QgsProcessingParameterFeatureSource(
