@@ -5,6 +5,7 @@ that was removed (seen in 3.40.6); this one follows vector layers and is empty f
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from qgis.core import (
     QgsFieldProxyModel,
@@ -19,50 +20,60 @@ from qgis.core import (
 from qgis.gui import (
     QgsAbstractProcessingParameterWidgetWrapper,
     QgsFieldComboBox,
+    QgsGui,
     QgsProcessingGui,
 )
 from qgis.PyQt import sip
-from qgis.PyQt.QtWidgets import QLineEdit, QWidget
+from qgis.PyQt.QtWidgets import QWidget
 
 _MODELER_DIALOG = "ModelerParametersDialog"
 
 
 def following_field(field: QgsProcessingParameterField) -> QgsProcessingParameterField:
     """`field` with the widget of this module instead of QGIS's own."""
-    field.setMetadata({"widget_wrapper": {"class": f"{__name__}.FieldWidget"}})
+    field.setMetadata({"widget_wrapper": {"class": f"{__name__}.WidgetChoice"}})
     return field
 
 
-class FieldWidget(QgsAbstractProcessingParameterWidgetWrapper):
-    """A list of the fields of the parent parameter's layer; a line of text in a model."""
+class WidgetChoice:
+    """What QGIS's factory calls like a class: the widget that suits the dialog."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         definition: QgsProcessingParameterDefinition,
-        dialog: QWidget | None = None,
+        dialog: Any = None,  # noqa: ANN401 - several dialogs, without a common class
         row: int = 0,
         col: int = 0,
-    ) -> None:
-        """QGIS's factory says which `dialog` the widget is for; `row` and `col` are its own."""
+    ) -> QgsAbstractProcessingParameterWidgetWrapper:
+        """A model's own widget in the model designer, where no layer is known; else ours."""
+        if type(dialog).__name__ != _MODELER_DIALOG:
+            return FieldWidget(definition)
+        wrapper = QgsGui.processingGuiRegistry().createModelerParameterWidget(
+            dialog.model, dialog.childId, definition, dialog.context
+        )
+        wrapper.setDialog(dialog)
+        return wrapper
+
+
+class FieldWidget(QgsAbstractProcessingParameterWidgetWrapper):
+    """A list of the fields of the parent parameter's layer."""
+
+    def __init__(self, definition: QgsProcessingParameterDefinition) -> None:
+        """A widget for the field parameter `definition`."""
         super().__init__(definition, QgsProcessingGui.WidgetType.Standard)
-        self._as_text = type(dialog).__name__ == _MODELER_DIALOG
         self._parent: QgsAbstractProcessingParameterWidgetWrapper | None = None
         self._layer: QgsVectorLayer | None = None
         self._context = QgsProcessingContext()
 
-    def createWidget(self) -> QWidget:  # noqa: N802
-        """The list, or the line of text."""
-        if self._as_text:
-            line = QLineEdit()
-            line.textChanged.connect(lambda: self.widgetValueHasChanged.emit(self))
-            return line
+    def createWidget(self) -> QWidget:
+        """The list."""
         listed = QgsFieldComboBox()
         listed.setFilters(QgsFieldProxyModel.Filter.AllTypes)
         listed.setAllowEmptyFieldName(True)
         listed.fieldChanged.connect(lambda: self.widgetValueHasChanged.emit(self))
         return listed
 
-    def postInitialize(  # noqa: N802
+    def postInitialize(
         self, wrappers: Sequence[QgsAbstractProcessingParameterWidgetWrapper]
     ) -> None:
         """Follow the widget of the parent parameter."""
@@ -84,7 +95,7 @@ class FieldWidget(QgsAbstractProcessingParameterWidgetWrapper):
         listed.setField(kept)
 
     def _list(self) -> QgsFieldComboBox | None:
-        """The list of fields, None in a model.
+        """The list of fields, None before QGIS has made it.
 
         Asked for anew each time: the object that `createWidget` returned passes to QGIS, and
         Python takes its own reference to it for dead.
@@ -103,18 +114,13 @@ class FieldWidget(QgsAbstractProcessingParameterWidgetWrapper):
             value = QgsProcessingUtils.mapLayerFromString(value, self._context)
         return value if isinstance(value, QgsVectorLayer) else None
 
-    def setWidgetValue(self, value: object, context: QgsProcessingContext) -> None:  # noqa: N802
+    def setWidgetValue(self, value: object, context: QgsProcessingContext) -> None:
         """Choose the field named `value`."""
-        text = "" if value is None else str(value)
-        listed, line = self._list(), self.wrappedWidget()
+        listed = self._list()
         if listed is not None:
-            listed.setField(text)
-        elif line is not None:
-            line.setText(text)
+            listed.setField("" if value is None else str(value))
 
-    def widgetValue(self) -> str | None:  # noqa: N802
+    def widgetValue(self) -> str | None:
         """The chosen field's name, None where nothing is chosen."""
-        listed, line = self._list(), self.wrappedWidget()
-        if listed is not None:
-            return listed.currentField() or None
-        return (line.text() or None) if line is not None else None
+        listed = self._list()
+        return (listed.currentField() or None) if listed is not None else None

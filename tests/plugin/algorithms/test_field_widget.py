@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 from processing.gui import ParametersPanel
 from processing.gui.AlgorithmDialog import AlgorithmDialog
-from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
+from processing.gui.wrappers import WidgetWrapperFactory
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingModelAlgorithm,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+from qgis.gui import QgsProcessingModelerParameterWidget
+from qgis.PyQt.QtWidgets import QDialog
 from terraweave.core.families import FAMILIES
 from terraweave.plugin.algorithms.train import TrainAlgorithm
 
@@ -71,3 +80,22 @@ def test_removed_labels_leave_the_dialog_alive(dialog: AlgorithmDialog) -> None:
     choose(dialog, layer.id())
     QgsProject.instance().removeAllMapLayers()
     assert fields(dialog) == []
+
+
+def test_model_designer_gets_its_own_widget(
+    qgis_new_project: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ParametersPanel, "iface", None)
+    algorithm = TrainAlgorithm(FAMILIES["das2f"]).create()
+    definition = algorithm.parameterDefinition("CLASS_FIELD")
+    context = QgsProcessingContext()
+
+    class ModelerParametersDialog(QDialog):
+        """The name is what QGIS's factory looks at."""
+
+        model, childId, context = QgsProcessingModelAlgorithm(), "a", None
+
+    dialog = ModelerParametersDialog()
+    dialog.context = context
+    wrapper = WidgetWrapperFactory.create_wrapper(definition, dialog)
+    assert isinstance(wrapper, QgsProcessingModelerParameterWidget)
