@@ -181,7 +181,7 @@ def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) ->
         features = replace(features, classes=read_legend(features.path))
     reference = open_labels(features, grid, job.area, progress=progress, background=complete)
     matched = match_classes(
-        on_map.classes,
+        _with_legend(job.inputs["CLASSES"][0], on_map.classes),
         (target,) if target else reference.classes,
         complete=complete,
         values_mean_something=not _has_texts(features),
@@ -192,6 +192,13 @@ def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) ->
     pieces = _opened_pieces(features, grid) if drawn and not complete else None
     points = pieces is not None and _only_points(features)
     return Comparison(on_map, reference, matched, pieces, points=points)
+
+
+def _with_legend(source: Source, found: tuple[MapClass, ...]) -> tuple[MapClass, ...]:
+    """The map's classes, those too that no pixel has: their values are the map's to give."""
+    legend = source.classes or read_legend(source.path)
+    known = {one.value: one for one in (*legend, *found)}
+    return tuple(known[value] for value in sorted(known))
 
 
 def _opened_pieces(features: Features, grid: Grid) -> _Pieces:

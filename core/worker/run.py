@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ..errors import InputError, TerraweaveError
 from ..job import Job
 from ..progress import Event, Progress
+from .files import check_files
 from .tasks import TASKS
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def run_job(job: Job, progress: Progress) -> Event:
     """
     if job.task not in TASKS:
         raise InputError(f"There is no task “{job.task}”; there are {', '.join(sorted(TASKS))}.")
+    check_files(job)
     values = TASKS[job.task](job, progress)
     return {"event": "result", "outputs": dict(job.outputs), "values": values}
 
