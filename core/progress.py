@@ -77,6 +77,11 @@ class Progress:
             event["seconds_left"] = round(elapsed * (1.0 / self._fraction - 1.0), 1)
         self._emit(event)
 
+    def finish(self) -> None:
+        """Say that the whole run is done; no place to be cancelled any more."""
+        self._fraction = 1.0
+        self._emit({"event": "progress", "fraction": 1.0, "stage": "Done"})
+
     def log(self, text: str) -> None:
         """Tell the user something worth knowing."""
         self._emit({"event": "log", "level": "info", "text": text})

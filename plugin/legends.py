@@ -4,6 +4,7 @@ from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsMapLayer,
     QgsPalettedRasterRenderer,
+    QgsProject,
     QgsRasterLayer,
     QgsRendererCategory,
     QgsVectorLayer,
@@ -21,8 +22,19 @@ def classes_of(layer: QgsMapLayer, field: str) -> tuple[MapClass, ...]:
     For vector layers the style must be categorised by `field`; a raster must be paletted.
     """
     if isinstance(layer, QgsVectorLayer):
-        return _vector_classes(layer, field)
+        return _vector_classes(_styled(layer), field)
     return _raster_classes(layer) if isinstance(layer, QgsRasterLayer) else ()
+
+
+def _styled(layer: QgsVectorLayer) -> QgsVectorLayer:
+    """The layer, with the style saved beside it where Processing opened it without.
+
+    Layers of the project are left as the user has them.
+    """
+    plain = not isinstance(layer.renderer(), QgsCategorizedSymbolRenderer)
+    if plain and QgsProject.instance().mapLayer(layer.id()) is None:
+        layer.loadDefaultStyle()
+    return layer
 
 
 def _vector_classes(layer: QgsVectorLayer, field: str) -> tuple[MapClass, ...]:

@@ -31,6 +31,7 @@ def run_job(job: Job, progress: Progress) -> Event:
         raise InputError(f"There is no task “{job.task}”; there are {', '.join(sorted(TASKS))}.")
     check_files(job)
     values = TASKS[job.task](job, progress)
+    progress.finish()
     return {"event": "result", "outputs": dict(job.outputs), "values": values}
 
 

@@ -64,3 +64,11 @@ def test_run_stops_at_its_next_report(call: str) -> None:
     arguments = (0.5,) if call == "update" else ()
     with pytest.raises(Cancelled, match="cancelled"):
         getattr(recorder.progress, call)(*arguments)
+
+
+def test_finished_run_is_whole_however_late_the_request_to_stop() -> None:
+    recorder = Recorder()
+    recorder.progress.update(0.4)
+    recorder.stop = True
+    recorder.progress.finish()
+    assert recorder.fractions == [0.4, 1.0]

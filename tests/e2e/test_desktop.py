@@ -22,8 +22,6 @@ showTips=false
 PATIENCE = 420
 Tell = Callable[[str], dict]
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def tell(tmp_path: Path, worker_python: Path) -> Tell:

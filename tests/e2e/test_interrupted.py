@@ -15,7 +15,6 @@ from terraweave.plugin.algorithms.predict import PredictAlgorithm
 from terraweave.plugin.algorithms.train import TrainAlgorithm
 from terraweave.plugin.interpreter import VARIABLE
 
-pytestmark = pytest.mark.slow
 Given = dict[str, Any]
 Headless = Any
 # On top of the worker's own grace: the machine may be busy with something else.

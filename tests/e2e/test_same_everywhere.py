@@ -17,7 +17,6 @@ from qgis.PyQt.QtCore import QEventLoop, QTimer
 from terraweave.plugin.interpreter import VARIABLE
 from terraweave.plugin.provider import TerraweaveProvider
 
-pytestmark = pytest.mark.slow
 Given = dict[str, Any]
 MODEL = Path(__file__).parent / "models" / "map_scene.model3"
 PATIENCE_MS = 300_000

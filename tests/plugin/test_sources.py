@@ -25,6 +25,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QMetaType
 from terraweave.core.errors import Cancelled, InputError
+from terraweave.plugin.legends import classes_of
 from terraweave.plugin.sources import PreparedFeatures, PreparedRaster, image_bands
 
 RasterMaker = Callable[..., QgsRasterLayer]
@@ -277,3 +278,14 @@ def test_style_by_another_field_says_nothing_about_the_classes(
     categorised(fields_layer, "number", [(1, "Wheat", "#aa0000")])
     prepared = PreparedFeatures.of_vector(source_of(fields_layer, context), "class", fields_layer)
     assert prepared.features.classes == ()
+
+
+def test_style_saved_beside_a_file_counts_where_processing_opens_it_without(
+    sample_scene: Path,
+) -> None:
+    options = QgsVectorLayer.LayerOptions()
+    options.loadDefaultStyle = False
+    layer = QgsVectorLayer(str(sample_scene / "labels.gpkg"), "labels", "ogr", options)
+    assert not isinstance(layer.renderer(), QgsCategorizedSymbolRenderer)
+    names = [one.name for one in classes_of(layer, "class_id")]
+    assert "Water" in names
