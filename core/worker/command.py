@@ -6,6 +6,7 @@ python -m core train FAMILY …        also predict, inspect, import, sample
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
