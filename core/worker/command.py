@@ -95,10 +95,11 @@ def _tell(event: Event) -> None:
 
 def _result_lines(event: Event) -> list[str]:
     outputs, values = event.get("outputs"), event.get("values")
-    lines = [f"{key}: {path}" for key, path in outputs.items()] if isinstance(outputs, dict) else []
-    lines += (
-        [f"{key}: {value}" for key, value in values.items()] if isinstance(values, dict) else []
-    )
+    lines = []
+    if isinstance(outputs, dict):
+        lines += [f"{key}: {path}" for key, path in outputs.items() if path]
+    if isinstance(values, dict):
+        lines += [f"{key}: {json.dumps(value, indent=2)}" for key, value in values.items()]
     return lines or ["Done."]
 
 
