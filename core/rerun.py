@@ -93,11 +93,6 @@ def _result_of(job: Job) -> Source:
     new = job.output("CLASSES")
     if not new:
         raise InputError("No output was named for CLASSES; name the class raster to write.")
-    if Path(new).resolve() == Path(sources[0].path).resolve():
-        raise InputError(
-            f"The output CLASSES is {sources[0].title} itself; choose another name, so that both "
-            "can be compared."
-        )
     return sources[0]
 
 
