@@ -1,0 +1,1 @@
+"""What every segmenting family shares: working grid, windows, blending, training, clean maps."""
