@@ -43,12 +43,16 @@ class Checkpoint:
     def __init__(self, path: Path | None, fingerprint: str) -> None:
         """`path` None keeps nothing on disk."""
         self.path = path
+        self.extras: dict[str, Tensor] = {}
         self._fingerprint = fingerprint
 
     def restore(
         self, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
     ) -> History:
-        """Put everything back as it was saved; an empty history where there is nothing."""
+        """Put everything back as it was saved; an empty history where there is nothing.
+
+        What the trainee itself wanted to be kept is in `extras` afterwards.
+        """
         if self.path is None or not self.path.exists():
             return History()
         try:
@@ -63,6 +67,7 @@ class Checkpoint:
         network.load_state_dict(_part(tensors, "network."))
         averaged.load_state_dict(_part(tensors, "averaged."))
         _restore_moments(optimizer, _part(tensors, "moment."))
+        self.extras = _part(tensors, "extra.")
         return History(
             epochs=about["epochs"],
             best_epoch=about["best_epoch"],
@@ -76,6 +81,7 @@ class Checkpoint:
         averaged: nn.Module,
         optimizer: torch.optim.Optimizer,
         history: History,
+        extras: Mapping[str, Tensor],
     ) -> None:
         """Write the state after an epoch, complete or not at all."""
         if self.path is None:
@@ -91,6 +97,7 @@ class Checkpoint:
             **_named("averaged.", averaged.state_dict()),
             **_named("best.", history.best_state),
             **_named("moment.", _moments(optimizer)),
+            **_named("extra.", extras),
         }
         with written_aside(self.path) as aside:
             aside.write_bytes(save(tensors, metadata={"training": json.dumps(about)}))

@@ -65,8 +65,31 @@ class Trainee(Protocol):
     def loss(self, epoch: int, step: int) -> Tensor:
         """The loss of one batch; the batch depends on seed, epoch and step alone."""
 
+    def stepped(self) -> None:
+        """Called after each step of the optimiser, for what follows the network's weights."""
+
+    def extras(self) -> dict[str, Tensor]:
+        """What a resumed run needs besides weights and moments, such as queues."""
+
+    def restore_extras(self, extras: Mapping[str, Tensor]) -> None:
+        """Put back what `extras` gave."""
+
     def evaluate(self, network: nn.Module) -> Evaluation | None:
         """The score of `network` on the held-out part, None where nothing is held out."""
+
+
+class Plain:
+    """A trainee with nothing to follow the weights; most have nothing."""
+
+    def stepped(self) -> None:
+        """Nothing to do."""
+
+    def extras(self) -> dict[str, Tensor]:
+        """Nothing to keep."""
+        return {}
+
+    def restore_extras(self, extras: Mapping[str, Tensor]) -> None:
+        """Nothing to put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +125,7 @@ def train(
     optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate)
     history = checkpoint.restore(network, averaged, optimizer)
     if history.epochs:
+        trainee.restore_extras(checkpoint.extras)
         progress.log(f"Going on after epoch {len(history.epochs)} of an earlier run.")
     strikes = 0
     for epoch in range(len(history.epochs), plan.epochs):
@@ -120,6 +144,7 @@ def train(
                 )
             if loss is not None:
                 losses.append(loss)
+                trainee.stepped()
                 _average(averaged, network, min(plan.average, (done + 1) / (done + 10)))
         averaged.eval()
         evaluation = trainee.evaluate(averaged)
@@ -133,7 +158,7 @@ def train(
         score = evaluation.score if evaluation else float(epoch)
         if history.add(numbers, score, averaged):
             on_best(history.best_state, history.best_epoch)
-        checkpoint.save(network, averaged, optimizer, history)
+        checkpoint.save(network, averaged, optimizer, history, trainee.extras())
     return Outcome(history.best_state, history.best_epoch, tuple(history.epochs))
 
 

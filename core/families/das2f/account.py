@@ -5,8 +5,8 @@ from ...device import Device
 from ...job import Job
 from ...report.training import TrainingReport, write_training_report
 from ...settings import Value
+from ...training.phases import Measured
 from . import DAS2F
-from .fit import Measured
 from .material import Material
 
 

@@ -14,7 +14,7 @@ from ...classes import MapClass
 from ...nn.decay import ParameterGroup, parameter_groups
 from ...progress import Progress
 from ...training.checkpoint import Checkpoint
-from ...training.loop import Evaluation, Outcome, Plan, State, train
+from ...training.loop import Evaluation, Outcome, Plain, Plan, State, train
 from .network import Das2f
 from .patches import ORIENTATIONS, Patches
 
@@ -37,19 +37,7 @@ class Fit:
     device: torch.device
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What was measured before the last training: the first outcome, and the scores.
-
-    `scores` are those of all held-out pixels together, `folds` of each fold by itself.
-    """
-
-    outcome: Outcome
-    scores: Scores | None
-    folds: tuple[Scores, ...] = ()
-
-
-class PixelTrainee:
+class PixelTrainee(Plain):
     """Draws windows of labelled pixels in random orientations, and scores held-out pixels."""
 
     def __init__(

@@ -1,0 +1,229 @@
+"""The phases of a training, which every family shares: measured on held-out ground, then refitted.
+
+A division is one way to part the labels into training and validation: there is one, or one for
+each fold of a cross-validation. A stopped run keeps its best weights and can go on.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from ..accuracy.scores import Scores, mean
+from ..card import Card
+from ..errors import Cancelled, InputError
+from ..job import Job
+from ..model_file import write_model
+from ..progress import Progress
+from ..scene.aside import check_writable
+from .checkpoint import Checkpoint
+from .loop import Outcome, State
+
+Keep = Callable[[State, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured before the last training: the first outcome, and the scores.
+
+    `scores` are those of all held-out pixels together, `folds` of each fold by itself.
+    """
+
+    outcome: Outcome
+    scores: Scores | None
+    folds: tuple[Scores, ...] = ()
+
+    @property
+    def every(self) -> tuple[Scores, ...]:
+        """The scores to average: of each fold, or the only ones."""
+        return self.folds or ((self.scores,) if self.scores else ())
+
+
+class Course(Protocol):
+    """What a family trains; `division` None stands for all labels."""
+
+    @property
+    def card(self) -> Card:
+        """The card of the model to be, before any training."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What makes two trainings the same: data, divisions, settings, software, start."""
+
+    @property
+    def device(self) -> str:
+        """The kind of device that computes."""
+
+    @property
+    def divisions(self) -> int:
+        """How many there are, over 1 in a cross-validation."""
+
+    @property
+    def refits(self) -> bool:
+        """Whether the last training is one on all labels."""
+
+    def held_out(self, division: int) -> bool:
+        """Whether anything validates in this division."""
+
+    def fit(self, division: int | None, checkpoint: Checkpoint, keep: Keep) -> Outcome:
+        """Train from the start (or from where the checkpoint was left) to the end."""
+
+    def scores(self, division: int, state: State) -> Scores:
+        """The scores of weights on what the division holds out."""
+
+    def findings(self, measured: Measured) -> Mapping[str, object]:
+        """What else the card's training part should tell, such as a threshold."""
+
+
+class Phases:
+    """One training in its phases."""
+
+    def __init__(
+        self, course: Course, model: str | Path, progress: Progress, share: float = 0.94
+    ) -> None:
+        """`model` is the file to be; `share` the part of the whole run that training takes."""
+        self._course = course
+        self._model = Path(model)
+        self._progress = progress
+        self._began = time.monotonic()
+        self._share = share / (course.divisions + course.refits)
+
+    @property
+    def _folds(self) -> bool:
+        return self._course.divisions > 1
+
+    def measure(self) -> Measured:
+        """Train without the held-out ground and score the best epoch on it, fold by fold."""
+        measured = None
+        count = self._course.divisions
+        for number in range(count):
+            fold = self._measured(number, f" (fold {number + 1} of {count})" if count > 1 else "")
+            measured = fold if measured is None else _joined(measured, fold)
+        if measured is None:
+            raise ValueError("a training without a division")
+        return measured
+
+    def _measured(self, number: int, which: str) -> Measured:
+        held_out = self._course.held_out(number)
+        phase = f"fold{number + 1}" if self._folds else "measure"
+        title = f"Training, measured on held-out blocks{which}" if held_out else "Training"
+        try:
+            outcome = self._fit(title, number, phase)
+        except _Stopped as stopped:
+            if self._folds:
+                raise stopped.cancelled from None
+            raise self._kept(stopped.state, stopped.epoch, None) from stopped.cancelled
+        if not held_out:
+            return Measured(outcome, None)
+        scores = self._course.scores(number, outcome.state)
+        return Measured(outcome, scores, (scores,) if self._folds else ())
+
+    def refit(self, measured: Measured) -> State:
+        """The weights of a training on all labels, or the measured ones where none is wanted."""
+        if not self._course.refits:
+            return measured.outcome.state
+        try:
+            return self._fit("Training on all labels", None, "refit").state
+        except _Stopped as stopped:
+            if self._folds:
+                raise stopped.cancelled from None
+            outcome = measured.outcome
+            raise self._kept(outcome.state, outcome.best_epoch, measured) from stopped.cancelled
+
+    def finished(self, measured: Measured, *, refitted: bool) -> Card:
+        """The card with what the training found out."""
+        training = {
+            "epochs": len(measured.outcome.epochs),
+            "best_epoch": measured.outcome.best_epoch,
+            "trained_on_all_labels": refitted,
+            "device": self._course.device,
+            "seconds": round(time.monotonic() - self._began, 1),
+            **self._course.findings(measured),
+        }
+        metrics = measured.scores.to_json() if measured.scores else {}
+        if measured.folds:
+            training["folds"] = len(measured.folds)
+            metrics["folds"] = [one.to_json() for one in measured.folds]
+        return replace(self._course.card, training=training, metrics=metrics)
+
+    def forget(self) -> None:
+        """Remove what was kept for going on."""
+        folds = [f"fold{number + 1}" for number in range(self._course.divisions)]
+        for phase in ("measure", "refit", *folds):
+            self._checkpoint(phase).remove()
+
+    def _fit(self, title: str, division: int | None, phase: str) -> Outcome:
+        best: list[tuple[State, int]] = []
+
+        def keep(state: State, epoch: int) -> None:
+            best[:] = [(state, epoch)]
+
+        try:
+            with self._progress.stage(title, self._share):
+                return self._course.fit(division, self._checkpoint(phase), keep)
+        except Cancelled as error:
+            if not best and phase != "refit":
+                raise
+            raise _Stopped(error, *(best[0] if best else ({}, 0))) from error
+
+    def _kept(self, state: State, epoch: int, measured: Measured | None) -> Cancelled:
+        """Write the best weights so far; returns the sentence that says so."""
+        card = replace(self._course.card, training={"stopped_after_epoch": epoch})
+        if measured is not None:
+            card = self.finished(measured, refitted=False)
+        write_model(self._model, card, state)
+        return Cancelled(
+            f"Cancelled; the best epoch so far ({epoch}) is kept in {self._model.name}. The same "
+            "training, started again, goes on where it stopped."
+        )
+
+    def _checkpoint(self, phase: str) -> Checkpoint:
+        name = f"{self._model.stem}.{phase}.resume"
+        return Checkpoint(self._model.with_name(name), self._course.fingerprint)
+
+
+def check_outputs(job: Job) -> None:
+    """Refuse a training without a place for its model, before any work.
+
+    Raises:
+        InputError: no model was named, or an output cannot be written.
+    """
+    if not job.output("MODEL"):
+        raise InputError("No output was named for MODEL; name the *.safetensors file to write.")
+    for path in filter(None, (job.output("MODEL"), job.output("REPORT"))):
+        check_writable(path)
+
+
+class _Stopped(Exception):
+    """A training was cancelled after `epoch`, its best one so far, with the weights `state`."""
+
+    def __init__(self, cancelled: Cancelled, state: Mapping[str, Tensor], epoch: int) -> None:
+        super().__init__(str(cancelled))
+        self.cancelled = cancelled
+        self.state = dict(state)
+        self.epoch = epoch
+
+
+def _joined(before: Measured, fold: Measured) -> Measured:
+    """The folds so far and one more; their pixels are counted together."""
+    if before.scores is None or fold.scores is None:
+        raise ValueError("a fold without scores")
+    counts = np.array(before.scores.matrix) + np.array(fold.scores.matrix)
+    pooled = Scores.from_matrix(counts, before.scores.classes)
+    return Measured(before.outcome, pooled, (*before.folds, *fold.folds))
+
+
+def mean_scores(measured: Measured) -> dict[str, object]:
+    """The scores to report; in a cross-validation the means of the folds."""
+    every = measured.every
+    return {
+        "OA": mean([one.overall_accuracy for one in every]),
+        "AA": mean([one.average_accuracy for one in every]),
+        "KAPPA": mean([one.kappa for one in every]),
+        "MACRO_F1": mean([one.macro_f1 for one in every]),
+        "BEST_EPOCH": measured.outcome.best_epoch,
+    }
