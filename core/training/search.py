@@ -50,6 +50,16 @@ def search_split(
     return best[1], best[2]
 
 
+def assign_blocks(
+    tiling: Tiling, share: float, folds: Sequence[int], rng: np.random.Generator
+) -> tuple[Tiling, Ints]:
+    """The fold of each block of `tiling` that costs least (see `judge`)."""
+    found = min(
+        (_assigned(tiling, share, folds, rng) for _ in range(_MOST_STARTS)), key=lambda one: one[0]
+    )
+    return found[1], found[2]
+
+
 def block_sizes(
     cells: Cells, gap: int, block: int | None, resemblance: float | None, folds: int
 ) -> list[int]:

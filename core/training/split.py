@@ -17,8 +17,8 @@ from ..accuracy.confusion import class_index
 from ..classes import MapClass
 from ..errors import InputError
 from .autocorrelation import autocorrelation_range
-from .blocks import Cells, Ints, Tiling, gather_cells
-from .search import block_sizes, search_split
+from .blocks import Cells, Ints, Tiling, gather_cells, tile
+from .search import assign_blocks, block_sizes, search_split
 
 MINIMUM_PIXELS = 5
 
@@ -53,7 +53,8 @@ class Split:
     pixel is in one of them. `block` is the edge of a block and `gap` the smallest Chebyshev
     distance between a training and a validation pixel of one scene, in pixels. `resemblance` is
     the distance in pixels up to which labels resemble each other beyond chance, None where it
-    could not be told. `warnings` are sentences for the user.
+    could not be told. `by_scene` means that each block is a whole scene. `warnings` are sentences
+    for the user.
     """
 
     train: NDArray[np.bool_]
@@ -65,6 +66,7 @@ class Split:
     classes: tuple[ClassShare, ...]
     warnings: tuple[str, ...] = ()
     resemblance: float | None = None
+    by_scene: bool = False
 
     @property
     def summary(self) -> str:
@@ -72,6 +74,11 @@ class Split:
         if not self.validation.any():
             return f"All {self.train.sum()} labelled pixels train; none validate."
         held = sum(block.validation for block in self.blocks)
+        if self.by_scene:
+            return (
+                f"{self.train.sum()} labelled pixels train and {self.validation.sum()} validate: "
+                f"{held} of {len(self.blocks)} scenes are held out as a whole."
+            )
         return (
             f"{self.train.sum()} labelled pixels train and {self.validation.sum()} validate, in "
             f"{len(self.blocks)} blocks of {self.block} pixels of which {held} validate; "
@@ -123,6 +130,7 @@ def blocked_split(
     seed: int,
     scenes: ArrayLike | None = None,
     block: int | None = None,
+    whole_scenes: bool = False,
     smallest: int = MINIMUM_PIXELS,
 ) -> Split:
     """Labelled pixels divided into training and about `share` of validation, class by class.
@@ -131,8 +139,8 @@ def blocked_split(
     number of its scene where there are several. Training pixels closer than `gap` pixels
     (Chebyshev distance; one window, so that windows share no ground) to a validation pixel are
     dropped. Blocks of `block` pixels, or of a size, position and assignment searched for so that
-    each class is in both parts, near `share`, and little is lost. Equal arguments give an equal
-    split.
+    each class is in both parts, near `share`, and little is lost; with `whole_scenes` each scene
+    is one block. Equal arguments give an equal split.
 
     Raises:
         InputError: a value is no class, a class has fewer than `smallest` pixels, or the share
@@ -144,7 +152,7 @@ def blocked_split(
     if share == 0:
         nothing = np.zeros(len(pixels.row), np.bool_)
         return _described(pixels, ~nothing, nothing, 0, gap, (), [_NO_SHARE])
-    ground = _Ground.of(pixels, gap, block)
+    ground = _Ground.of(pixels, gap, block, whole_scenes)
     rng = np.random.default_rng(seed)
     tiling, labels = ground.search(share, (1,), rng)
     return _split(ground, tiling, labels == 1)
@@ -161,6 +169,7 @@ def spatial_folds(
     seed: int,
     scenes: ArrayLike | None = None,
     block: int | None = None,
+    whole_scenes: bool = False,
     smallest: int = MINIMUM_PIXELS,
 ) -> tuple[Split, ...]:
     """`folds` splits for cross-validation, in which each labelled pixel validates exactly once.
@@ -173,7 +182,7 @@ def spatial_folds(
     if not 2 <= folds <= 20:
         raise InputError(f"Cross-validation with {folds} folds is not possible; give 2 to 20.")
     pixels = _Pixels.checked(rows, columns, values, scenes, classes, smallest)
-    ground = _Ground.of(pixels, gap, block)
+    ground = _Ground.of(pixels, gap, block, whole_scenes)
     rng = np.random.default_rng(seed)
     numbers = tuple(range(folds))
     tiling, labels = ground.search(1 / folds, numbers, rng)
@@ -235,24 +244,31 @@ class _Ground:
     gap: int
     block: int | None
     resemblance: float | None
+    by_scene: bool
 
     @classmethod
-    def of(cls, pixels: _Pixels, gap: int, block: int | None) -> "_Ground":
+    def of(cls, pixels: _Pixels, gap: int, block: int | None, by_scene: bool) -> "_Ground":
         place = pixels.scene, pixels.row, pixels.column
-        cells = gather_cells(*place, pixels.kind, gap)
-        far = autocorrelation_range(*place[1:], pixels.kind, pixels.scene)
-        return cls(pixels, cells, gap, block, far)
+        cells = gather_cells(*place, pixels.kind, 0 if by_scene else gap)
+        far = None if by_scene else autocorrelation_range(*place[1:], pixels.kind, pixels.scene)
+        return cls(pixels, cells, gap, block, far, by_scene)
 
     def search(
         self, share: float, folds: Sequence[int], rng: np.random.Generator
     ) -> tuple[Tiling, Ints]:
         """The tiling, and the fold of each of its blocks, that cost least."""
+        if self.by_scene:
+            size = int(max(self.cells.row.max(), self.cells.column.max())) + 1
+            tiling = tile(self.cells, size, (0, 0), len(self.pixels.classes))
+            return assign_blocks(tiling, share, folds, rng)
         sizes = block_sizes(self.cells, self.gap, self.block, self.resemblance, len(folds))
         return search_split(self.cells, len(self.pixels.classes), sizes, share, folds, rng)
 
     def warnings(self, size: int) -> list[str]:
         """What the size of the blocks, in pixels, leaves to be desired."""
-        told = []
+        told: list[str] = []
+        if self.by_scene:
+            return told
         if self.block is not None and size > self.block:
             told.append(
                 f"The blocks are {size} pixels wide rather than {self.block}: they must span the "
@@ -277,7 +293,7 @@ def _split(ground: _Ground, tiling: Tiling, held: NDArray[np.bool_]) -> Split:
         ground.pixels, ~validation & ~dropped, validation, size, ground.gap, blocks,
         ground.warnings(size) if validation.any() else [],
     )  # fmt: skip
-    return replace(split, resemblance=ground.resemblance)
+    return replace(split, resemblance=ground.resemblance, by_scene=ground.by_scene)
 
 
 def _drawn(cells: Cells, tiling: Tiling, held: NDArray[np.bool_]) -> Iterator[Block]:

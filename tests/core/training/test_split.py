@@ -285,3 +285,30 @@ def test_houston_keeps_nine_tenths_of_its_labels_and_every_class_on_both_sides(s
         whole = one.train + one.validation + one.dropped
         assert one.validation >= 0.1 * whole
         assert one.train >= 0.4 * whole
+
+
+def test_whole_scenes_go_to_one_side_each() -> None:
+    rows, columns, values = patchy_labels(3)
+    scenes = np.repeat(np.arange(6), len(rows))
+    many = [np.tile(one, 6) for one in (rows, columns, values)]
+    split = blocked_split(
+        *many, classes=some_classes(values), share=0.34, gap=9, seed=0, scenes=scenes,
+        whole_scenes=True,
+    )  # fmt: skip
+    assert not split.dropped.any()
+    held = {int(one) for one in scenes[split.validation]}
+    assert len(held) == 2
+    assert not held & {int(one) for one in scenes[split.train]}
+    assert "2 of 6 scenes are held out" in split.summary
+
+
+def test_folds_of_whole_scenes_hold_out_each_scene_once() -> None:
+    rows, columns, values = patchy_labels(3)
+    scenes = np.repeat(np.arange(5), len(rows))
+    many = [np.tile(one, 5) for one in (rows, columns, values)]
+    folds = spatial_folds(
+        *many, classes=some_classes(values), folds=5, gap=9, seed=0, scenes=scenes,
+        whole_scenes=True,
+    )  # fmt: skip
+    assert all(len(set(scenes[one.validation].tolist())) == 1 for one in folds)
+    assert np.array_equal(sum(one.validation.astype(int) for one in folds), np.ones(len(scenes)))
