@@ -42,7 +42,12 @@ def environment_folder() -> Path:
 
 def cache_folder() -> Path:
     """A folder below the user's profile where the worker's libraries may keep things."""
-    return worker_folder() / "cache"
+    return Places(worker_folder()).cache
+
+
+def bytecode_folder() -> Path:
+    """Where the worker's bytecode goes when the plugin's folder may not be written."""
+    return Places(worker_folder()).bytecode
 
 
 def find_interpreter() -> Interpreter:

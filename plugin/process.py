@@ -4,12 +4,13 @@ import json
 import os
 import queue
 import subprocess  # nosec B404 - the worker is a process of its own, started from a fixed list
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from .interpreter import cache_folder
+from .interpreter import bytecode_folder, cache_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 TAIL_LINES = 20
@@ -25,7 +26,21 @@ Event = dict[str, object]
 
 def worker_command(python: Path) -> list[str]:
     """The command line of a worker that takes its job from standard input."""
-    return [str(python), "-E", "-s", "-m", "core", "-"]
+    return [str(python), "-E", "-s", *_bytecode_options(), "-m", "core", "-"]
+
+
+def _bytecode_options() -> list[str]:
+    """Where Python is to keep bytecode: beside the sources, unless these may not be written.
+
+    Then below the profile, or every start would compile `core` again. Python keeps that of torch
+    there too, 40 MB, which is why a folder that may be written is left as it is.
+    """
+    try:
+        # Tried, since on Windows the rights that a folder names are not those that count.
+        with tempfile.TemporaryFile(dir=ROOT / "core"):
+            return []
+    except OSError:
+        return ["-X", f"pycache_prefix={bytecode_folder()}"]
 
 
 def worker_variables() -> dict[str, str]:

@@ -5,6 +5,7 @@ environments/KEY/terraweave.json   written last, when the environment has proved
 current                      the name of the environment in use, replaced in one step
 wheels/KEY/  uv/             downloads that wait for their installation
 pythons/                     a Python that uv brought, where there was none
+cache/                       what the worker's libraries keep from one start to the next
 temporary/  logs/
 """
 
@@ -38,6 +39,16 @@ class Places:
     def temporary(self) -> Path:
         """Where installers may put what they need for a while."""
         return self.root / "temporary"
+
+    @property
+    def cache(self) -> Path:
+        """Where the worker's libraries may keep things."""
+        return self.root / "cache"
+
+    @property
+    def bytecode(self) -> Path:
+        """Bytecode of the worker, where it cannot lie beside the sources."""
+        return self.cache / "bytecode"
 
     def wheels(self, key: str) -> Path:
         """Where downloads for the environment `key` wait."""
@@ -94,6 +105,9 @@ class Places:
                 # Without its mark it is removed by the next set-up, should this stop half-way.
                 (folder / MARK).unlink(missing_ok=True)
                 shutil.rmtree(folder, ignore_errors=True)
+                # Python keeps bytecode below the path of its source, without the drive.
+                kept = self.bytecode / folder.relative_to(folder.anchor)
+                shutil.rmtree(kept, ignore_errors=True)
         for rest in (self.root / "wheels", self.root / "uv", self.temporary):
             shutil.rmtree(rest, ignore_errors=True)
 

@@ -69,11 +69,15 @@ def test_tidying_keeps_what_it_is_told_and_removes_the_rest(here: Places) -> Non
     old, kept = environment(here, "old"), environment(here, "kept")
     here.wheels("x").mkdir(parents=True)
     here.temporary.mkdir()
+    bytecode = [here.bytecode / one.relative_to(one.anchor) for one in (old, kept)]
+    for folder in bytecode:
+        folder.mkdir(parents=True)
     here.tidy({kept})
     assert kept.exists()
     assert not old.exists()
     assert not here.temporary.exists()
     assert not here.wheels("x").exists()
+    assert [folder.exists() for folder in bytecode] == [False, True]
 
 
 def test_mark_that_is_damaged_is_none(here: Places) -> None:
