@@ -1,0 +1,201 @@
+"""What a user may set when training, refining and applying a MineC2FNet model."""
+
+from ...settings import DEVICE, SEED, VALIDATION_SHARE, Choice, Setting, epochs_setting
+
+_TRUSTS = (
+    Choice("pixel", "As sure as the teacher is of the right answer, pixel by pixel"),
+    Choice("hard", "Fully where the teacher is right, not at all where it is wrong"),
+    Choice("sample", "Each training window by the teacher's mean success in it"),
+    Choice("confidence", "As sure as the teacher is of itself, right or wrong"),
+    Choice("none", "Everywhere alike: plain distillation"),
+)
+_FEATURES = (
+    Choice("cosine", "The directions of the feature vectors"),
+    Choice("attention-map", "Where the features are strong"),
+    Choice("squared", "The feature values themselves"),
+)
+_BOUNDARIES = (
+    Choice("soft", "The label fades across the outline"),
+    Choice("ring", "Pixels near the outline have no label"),
+    Choice("hard", "Outlines count as drawn"),
+)
+
+NETWORK = (
+    Setting(
+        key="profile",
+        title="Network",
+        help="How large the network is. “small” suits a processor and some dozen scenes; the "
+        "others want an NVIDIA card and many scenes.",
+        default="small",
+        choices=(
+            Choice("small", "1 million weights"),
+            Choice("resnet18", "14 million weights, widths of ResNet-18"),
+            Choice("resnet34", "25 million weights, widths of ResNet-34"),
+        ),
+    ),
+    Setting(
+        key="working_gsd",
+        title="Working pixel size",
+        help="The pixel size that the network sees; images are resampled to it and results brought "
+        "back. Larger sees more of the surroundings and is faster; smaller outlines more finely. "
+        "0 takes the image's own.",
+        default=10.0,
+        minimum=0.0,
+        maximum=1000.0,
+        unit="m",
+    ),
+    Setting(
+        key="window",
+        title="Window",
+        help="The edge of the square that the network sees at once, in working pixels. Larger "
+        "sees more surroundings and needs more memory.",
+        default=128,
+        minimum=64,
+        maximum=1024,
+        unit="pixels",
+    ),
+)
+
+REFLECTANCE = (
+    Setting(
+        key="reflectance_scale",
+        title="Reflectance scale",
+        help="Pixel values are multiplied by this, then the offset is added. Keep 1 and 0 where "
+        "all images are made alike. Sentinel-2 as delivered: 0.0001.",
+        default=1.0,
+        minimum=1e-9,
+        maximum=1e9,
+    ),
+    Setting(
+        key="reflectance_offset",
+        title="Reflectance offset",
+        help="Added after the scale. Sentinel-2 products from 2022 on have −0.1, older ones 0; "
+        "mixing them without this looks like another landscape to the network.",
+        default=0.0,
+        minimum=-1e9,
+        maximum=1e9,
+    ),
+)
+
+COARSE = (
+    Setting(
+        key="boundary",
+        title="Coarse outlines",
+        help="How far outlines are believed near their edge. With “soft” and “ring” the teacher "
+        "is unsure there instead of wrong.",
+        default="soft",
+        choices=_BOUNDARIES,
+    ),
+    Setting(
+        key="boundary_uncertainty",
+        title="Uncertainty of outlines",
+        help="How far coarse outlines may be off, to either side. Larger lets the network find "
+        "edges by itself and tells it less about small mines. 0 believes them as drawn.",
+        default=60.0,
+        minimum=0.0,
+        maximum=5000.0,
+        unit="m",
+    ),
+)
+
+DISTILLATION = (
+    Setting(
+        key="trust",
+        title="Trust in the teacher",
+        help="Where the student listens to the teacher besides the precise outlines.",
+        default="pixel",
+        choices=_TRUSTS,
+    ),
+    Setting(
+        key="gamma",
+        title="Sharpness of the trust",
+        help="The power of the trust. Larger listens only where the teacher is nearly certain.",
+        default=1.0,
+        minimum=0.0,
+        maximum=10.0,
+    ),
+    Setting(
+        key="lambda_prediction",
+        title="Weight of the teacher's answers",
+        help="How much the student follows the teacher's probabilities. Larger forgets less and "
+        "refines less; 0 here and below is plain fine-tuning.",
+        default=1.0,
+        minimum=0.0,
+        maximum=100.0,
+    ),
+    Setting(
+        key="lambda_feature",
+        title="Weight of the teacher's features",
+        help="How much the student's inner maps stay like the teacher's. Larger forgets less and "
+        "refines less.",
+        default=1.0,
+        minimum=0.0,
+        maximum=100.0,
+    ),
+    Setting(
+        key="feature",
+        title="Features compared by",
+        help="What of the inner maps is compared.",
+        default="cosine",
+        choices=_FEATURES,
+    ),
+    Setting(
+        key="temperature",
+        title="Temperature",
+        help="Divides the logits before the teacher's answers are compared. Larger tells more of "
+        "the teacher's doubts.",
+        default=1.0,
+        minimum=0.1,
+        maximum=20.0,
+    ),
+    Setting(
+        key="rate_factor",
+        title="Learning rate of the student",
+        help="As a share of the teacher's. Smaller stays closer to the teacher; 0.1 learned too "
+        "little in short runs.",
+        default=0.3,
+        minimum=0.001,
+        maximum=10.0,
+    ),
+    Setting(
+        key="fine_epochs",
+        title="Epochs of the student",
+        help="How long to go on with precise outlines.",
+        default=10,
+        minimum=1,
+        maximum=10000,
+    ),
+)
+
+STEPS = (
+    Setting(
+        key="batch",
+        title="Batch",
+        help="Windows in one training step. Larger is steadier and needs more memory.",
+        default=16,
+        minimum=1,
+        maximum=4096,
+        unit="windows",
+    ),
+    Setting(
+        key="learning_rate",
+        title="Learning rate",
+        help="The size of a training step. Larger learns faster and may not settle.",
+        default=0.002,
+        minimum=1e-6,
+        maximum=0.1,
+    ),
+)
+
+TRAIN_SETTINGS = (
+    epochs_setting(20, "An epoch is 20 batches of windows from all scenes."),
+    *NETWORK,
+    *REFLECTANCE,
+    *COARSE,
+    *STEPS,
+    *DISTILLATION,
+    VALIDATION_SHARE,
+    SEED,
+    DEVICE,
+)
+PREDICT_SETTINGS = (DEVICE,)
