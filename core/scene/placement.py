@@ -52,18 +52,21 @@ def offset(source: Grid, target: Grid) -> tuple[int, int] | None:
     return row, column
 
 
-def reason(source: Grid, target: Grid) -> str:
-    """Why an image on `source` has to be resampled to be seen on `target`, in words."""
+def reason(source: Grid, target: Grid, owner: str = "the result") -> str:
+    """Why an image on `source` has to be resampled to be seen on `target`, in words.
+
+    `owner` is whose grid the target is.
+    """
     if not source.same_crs(target):
-        return f"it is in {source.crs_name}, the result in {target.crs_name}"
+        return f"it is in {source.crs_name}, {owner} in {target.crs_name}"
     between = relation(source, target)
     if max(abs(between.b), abs(between.d)) > 1e-9 or between.a < 0 or between.e < 0:
-        return "it is turned or mirrored against the result's grid"
+        return f"it is turned or mirrored against {owner}'s grid"
     drift = max(abs(between.a - 1) * target.shape.columns, abs(between.e - 1) * target.shape.rows)
     if drift > TOLERANCE:
         return (
             f"its pixels are {1 / between.a:.7g} × {1 / between.e:.7g} times as large as those "
-            "of the result's grid"
+            f"of {owner}'s grid"
         )
     return (
         f"its pixels are shifted by {between.c - round(between.c):+.2f} columns and "

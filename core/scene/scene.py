@@ -1,7 +1,7 @@
 """A scene: the images of all roles, seen together on one reference grid."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -34,11 +34,22 @@ class Block:
 
 
 class Scene:
-    """Open images on the reference grid; see `open_scene`."""
+    """Open images on the reference grid; see `open_scene`.
 
-    def __init__(self, grid: Grid, placed: Mapping[str, Placed], scales: Mapping[str, int]) -> None:
+    `grid` is the one that `read` delivers on, `delivery` the reference image's own, on which
+    results are wanted.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        placed: Mapping[str, Placed],
+        scales: Mapping[str, int],
+        delivery: Grid | None = None,
+    ) -> None:
         """`placed` has every role's image on `grid.refined(scales[role])`."""
         self.grid = grid
+        self.delivery = delivery or grid
         self.scales = dict(scales)
         self._placed = dict(placed)
 
@@ -50,6 +61,13 @@ class Scene:
     def facts(self, role: str) -> RasterFacts:
         """What is known about the image in `role`."""
         return self._placed[role].image.facts
+
+    def placed(self, role: str, grid: Grid | None = None) -> Placed:
+        """The image in `role` as it is read, or as seen on another `grid`.
+
+        `placed(role).image` is the image on its own grid.
+        """
+        return self._placed[role] if grid is None else Placed(self._placed[role].image, grid)
 
     def resampled(self, role: str) -> bool:
         """Whether the image in `role` is interpolated onto the grid."""
@@ -144,11 +162,13 @@ def open_scene(
     progress: Progress,
     scales: Mapping[str, int] | None = None,
     bands: Mapping[str, Sequence[int]] | None = None,
+    onto: Callable[[Grid], Grid] | None = None,
 ) -> Iterator[Scene]:
     """The scene that `inputs` (one image a role) make up, checked; open inside the `with` block.
 
     `scales` fixes how fine each role is delivered (as a model card says); otherwise the scale is
     found among those that the role allows. `bands` (1-based, in the model's order) picks bands.
+    `onto` gives the grid to work on from the reference image's own; without it they are one.
     Everything resampled, and everything that lowers the overlap, is said in the log.
 
     Raises:
@@ -165,7 +185,7 @@ def open_scene(
             image = stack.enter_context(Image(inputs[role.key], chosen))
             _check_bands(image, role)
             images[role.key] = image
-        yield _assembled(images, ordered, scales or {}, progress)
+        yield _assembled(images, ordered, scales or {}, progress, onto)
 
 
 def _check_bands(image: Image, role: Role) -> None:
@@ -191,23 +211,28 @@ def _assembled(
     roles: Sequence[Role],
     scales: Mapping[str, int],
     progress: Progress,
+    onto: Callable[[Grid], Grid] | None,
 ) -> Scene:
     first, *others = roles
     reference = images[first.key]
-    placed = {first.key: Placed(reference, reference.grid)}
+    grid = onto(reference.grid) if onto else reference.grid
+    owner = "the result" if grid is reference.grid else "the network"
+    placed = {first.key: Placed(reference, grid)}
     found = {first.key: 1}
+    if placed[first.key].resampled:
+        progress.log(_resampling_note(placed[first.key], 1, owner))
     for role in others:
         image = images[role.key]
         _check_crs(reference, image, progress)
         allowed = (scales[role.key],) if role.key in scales else role.scales
         _settle_unplaced(reference.grid, image, allowed)
-        n = _scale(reference.grid, image, allowed)
+        n = _scale(grid, image, allowed)
         _check_overlap(reference, image, progress)
-        view = Placed(image, reference.grid.refined(n))
+        view = Placed(image, grid.refined(n))
         if view.resampled:
-            progress.log(_resampling_note(view, n))
+            progress.log(_resampling_note(view, n, owner))
         placed[role.key], found[role.key] = view, n
-    return Scene(reference.grid, placed, found)
+    return Scene(grid, placed, found, reference.grid)
 
 
 def _scale(reference: Grid, image: Image, allowed: Sequence[int]) -> int:
@@ -288,11 +313,12 @@ def _place(grid: Grid) -> str:
     return f"{west:.7g}–{east:.7g} east, {south:.7g}–{north:.7g} north in {grid.crs_name}"
 
 
-def _resampling_note(view: Placed, n: int) -> str:
-    onto = "the result's grid" if n == 1 else f"a grid exactly {n} times as fine as the result's"
+def _resampling_note(view: Placed, n: int, owner: str) -> str:
+    onto = f"{owner}'s grid" if n == 1 else f"a grid exactly {n} times as fine as {owner}'s"
+    size = f" of {view.grid.gsd:.4g} m" if n == 1 and owner == "the network" else ""
     return (
-        f"{view.image.title} is resampled ({view.method}) to {onto}, because "
-        f"{reason(view.image.grid, view.grid)}."
+        f"{view.image.title} is resampled ({view.method}) to {onto}{size}, because "
+        f"{reason(view.image.grid, view.grid, owner)}."
     )
 
 

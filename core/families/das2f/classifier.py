@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from ...errors import ResourceError
+from ...batches import Batches
 from ...progress import Progress
 from .patches import ORIENTATIONS, Statistics, cut, oriented
 
@@ -51,10 +52,8 @@ class Classifier:
         self._statistics = statistics
         self._window = window
         self._ratio = ratio
-        self._device = device
-        self._progress = progress
         self._orientations = orientations
-        self._batch = batch
+        self._batches = Batches(device, batch, progress, moved=self._move, smallest=_SMALLEST_BATCH)
         self.windows_done = 0
 
     @property
@@ -72,22 +71,17 @@ class Classifier:
         parts = []
         start = 0
         while start < len(rows):
-            self._progress.checkpoint()
-            stop = start + self._batch
-            part = self._attempt(ms, pan, rows[start:stop], columns[start:stop])
+            stop = start + self._batches.size
+            here = rows[start:stop], columns[start:stop]
+            part = self._batches.attempt(partial(self._classified, ms, pan, *here))
             if part is not None:
                 parts.append(part)
                 start = stop
         self.windows_done += len(rows)
         return torch.cat(parts) if parts else torch.empty(0, 0)
 
-    def _attempt(self, ms: Tensor, pan: Tensor, rows: Tensor, columns: Tensor) -> Tensor | None:
-        """One batch, or None when the memory did not suffice and less was arranged for."""
-        try:
-            return self._classified(ms, pan, rows, columns)
-        except torch.OutOfMemoryError as error:
-            self._make_room(error)
-            return None
+    def _move(self, device: torch.device) -> None:
+        self._network = self._make(device)
 
     def _classified(self, ms: Tensor, pan: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         total: Tensor | None = None
@@ -96,25 +90,12 @@ class Classifier:
                 _gathered(ms, rows, columns, self._window, 1, orientation),
                 _gathered(pan, rows, columns, self._window, self._ratio, orientation),
             )
-            logits = self._network(*(part.to(self._device) for part in windows))
+            logits = self._network(*(part.to(self._batches.device) for part in windows))
             probabilities = torch.softmax(logits.float(), dim=1)
             total = probabilities if total is None else total + probabilities
         if total is None:
             raise ValueError("no orientation was asked for")
         return (total / self._orientations).cpu()
-
-    def _make_room(self, error: torch.OutOfMemoryError) -> None:
-        if self._batch > _SMALLEST_BATCH:
-            self._batch //= 2
-            self._progress.warn(f"Out of memory; going on with {self._batch} windows at once.")
-        elif self._device.type != "cpu":
-            self._device = torch.device("cpu")
-            self._network = self._make(self._device)
-            self._progress.warn("Out of memory on the card; going on on the processor.")
-        else:
-            raise ResourceError(
-                "The machine ran out of memory. Close other programs or work on a smaller extent."
-            ) from error
 
 
 def _gathered(
