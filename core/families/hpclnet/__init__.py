@@ -1,0 +1,1 @@
+"""HPCL-Net: relic landslides from image and elevation."""

@@ -1,0 +1,96 @@
+"""The numbers that define an HPCL-Net; torch-free, and safe to read from a stranger's file."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from ...errors import ModelFileError
+
+VARIANTS = ("fusion", "image", "dem", "stacked")
+PROFILES = ("small", "paper")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a network is built from.
+
+    `variant` is `fusion`, or what it is compared with: one input only, or both stacked before one
+    encoder. `width` is that of the small profile's first level. `working_gsd` is in metres, `wide`
+    the metres that relative elevation is measured over.
+
+    Raises:
+        ModelFileError: a number is out of bounds. The bounds keep the network below 0.5 GB
+            whatever a file claims.
+    """
+
+    image_bands: int
+    terrain_bands: int = 5
+    profile: str = "small"
+    variant: str = "fusion"
+    width: int = 16
+    window: int = 128
+    working_gsd: float = 4.0
+    wide: float = 250.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no network of ours has."""
+        bounds = {
+            "image_bands": (1, 512),
+            "terrain_bands": (1, 16),
+            "width": (8, 64),
+            "window": (32, 1024),
+        }
+        for name, (least, most) in bounds.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise _unusable(name, value, f"give a whole number from {least} to {most}")
+        for name, options in {"profile": PROFILES, "variant": VARIANTS}.items():
+            value = getattr(self, name)
+            if value not in options:
+                raise _unusable(name, value, f"choose {', '.join(options)}")
+        if self.window % self.stride:
+            raise _unusable("window", self.window, f"give a multiple of {self.stride}")
+        if self.width % 8:
+            raise _unusable("width", self.width, "give a multiple of 8")
+        for name in ("working_gsd", "wide"):
+            value = getattr(self, name)
+            usable = isinstance(value, int | float) and not isinstance(value, bool)
+            if not usable or not math.isfinite(value) or not 0 < value <= 1e6:
+                raise _unusable(name, value, "give metres above 0")
+
+    @property
+    def stride(self) -> int:
+        """How many pixels along its edge one hyper-pixel covers."""
+        return 8 if self.profile == "small" else 16
+
+    @property
+    def embedding(self) -> int:
+        """How many numbers describe a hyper-pixel in the contrastive learning."""
+        return 64 if self.profile == "small" else 128
+
+    def to_json(self) -> dict[str, object]:
+        """The numbers as the model card keeps them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: object) -> "Architecture":
+        """The architecture in a model card.
+
+        Raises:
+            ModelFileError: a number is missing, unknown or out of bounds.
+        """
+        if not isinstance(data, Mapping):
+            raise ModelFileError("The model card has no architecture; the file is damaged.")
+        names = {field.name for field in fields(cls)}
+        for name in sorted(names - set(data)):
+            raise ModelFileError(f"The model card's architecture lacks “{name}”.")
+        for name in sorted(set(data) - names, key=str):
+            raise ModelFileError(
+                f"The model card's architecture has an unknown number “{name}”; "
+                "the file may come from a newer version."
+            )
+        return cls(**data)
+
+
+def _unusable(name: str, value: object, remedy: str) -> ModelFileError:
+    return ModelFileError(f"An HPCL-Net cannot have {name} = {value!r}; {remedy}.")
