@@ -49,7 +49,7 @@ def trust_map(logits: Tensor, target: Tensor, labelled: Tensor, how: Distillatio
 
 
 def _pixel(p: Tensor, target: Tensor, mask: Tensor, gamma: float) -> Tensor:
-    """m · (p_T of the true class)^γ."""
+    """The product m · (p_T of the true class)^γ."""
     return mask * _of_truth(p, target).pow(gamma)
 
 
@@ -66,7 +66,7 @@ def _sample(p: Tensor, target: Tensor, mask: Tensor, gamma: float) -> Tensor:
 
 def _confidence(p: Tensor, target: Tensor, mask: Tensor, gamma: float) -> Tensor:
     """1 − entropy of the teacher's answer, in bits; needs no label."""
-    entropy = (torch.special.entr(p) + torch.special.entr(1 - p)) / math.log(2)
+    entropy: Tensor = (torch.special.entr(p) + torch.special.entr(1 - p)) / math.log(2)
     return mask * (1 - entropy).clamp(0, 1).pow(gamma)
 
 

@@ -53,7 +53,8 @@ def test_ring_leaves_out_what_is_near_the_outline() -> None:
 def test_without_uncertainty_labels_are_as_drawn(boundary: str) -> None:
     footprint, labelled = half_plane()
     target = coarse_target(footprint, labelled, boundary, 0.0)
-    assert np.array_equal(target.values, footprint) and np.array_equal(target.labelled, labelled)
+    assert np.array_equal(target.values, footprint)
+    assert np.array_equal(target.labelled, labelled)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -62,7 +63,8 @@ def test_the_end_of_the_labels_is_no_outline(boundary: str) -> None:
     labelled = footprint.copy()
     labelled[:, 6:] = False
     target = coarse_target(footprint, labelled, boundary, 3.0)
-    assert (target.values[:, :6] == 1).all() and (target.values[:, 6:] == 0).all()
+    assert (target.values[:, :6] == 1).all()
+    assert (target.values[:, 6:] == 0).all()
     assert np.array_equal(target.labelled, labelled)
 
 
