@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from .classes import MapClass
 from .settings import Setting
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The facts about one model family; everything that lists families is driven by them."""
+    """The facts about one model family; everything that lists families is driven by them.
+
+    A `binary` family finds one class, `target` where the labels do not name it otherwise, and
+    tells it from everything else.
+    """
 
     key: str
     title: str
@@ -67,6 +72,7 @@ class Family:
     reference: Reference
     recipe: Callable[[], Recipe]
     binary: bool = False
+    target: MapClass | None = None
     imports_checkpoints: bool = False
 
     @property

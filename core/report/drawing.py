@@ -47,7 +47,7 @@ _LINES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 # From nothing wrong to much wrong; its lightness falls steadily, so that it survives grey print.
 # The start lets the page shine through, so that it is quiet on white and on black.
 _RAMP = ("#8a93a03c", "#f0b86aff", "#d9603bff", "#9b1d45ff")
-_NOT_CURVES = frozenset({"epoch", "epochs", "event"})
+_NOT_CURVES = frozenset({"epoch", "epochs", "threshold", "event"})
 
 
 def curves(epochs: Sequence[Mapping[str, float | int | None]], kept: int | None) -> Markup:

@@ -46,13 +46,23 @@ class SplitMap:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A further table: numbers from 0 to 1 are shown as scores, None as undefined."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingReport:
     """Everything that the report of one training tells.
 
     `epochs` are the numbers the training reported, `best_epoch` the one kept (from 1 on). `scores`
     were measured on the validation pixels of `split`, `folds` in cross-validation. `declared`
     are the settings' declarations, for their titles. `device` is the sentence that says what
-    computed, and why; `seconds` is how long it took.
+    computed, and why; `seconds` is how long it took. `tables` are the family's own.
     """
 
     family: str
@@ -68,6 +78,7 @@ class TrainingReport:
     declared: Sequence[Setting] = ()
     device: str = ""
     seconds: float | None = None
+    tables: Sequence[Table] = ()
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -92,6 +103,14 @@ class TrainingReport:
             "settings": dict(self.settings),
             "device": self.device,
             "seconds": self.seconds,
+            "tables": [
+                {
+                    "title": one.title,
+                    "header": list(one.header),
+                    "rows": [list(r) for r in one.rows],
+                }
+                for one in self.tables
+            ],
             "card": self.card.to_json(),
         }
 
@@ -159,6 +178,7 @@ def training_page(report: TrainingReport, json_name: str) -> str:
         folds=_folds(report.folds),
         curves=drawing.curves(report.epochs, report.best_epoch) if report.epochs else "",
         maps=maps,
+        tables=[_shown(one) for one in report.tables],
         more_maps=len(report.maps) - len(shown),
         settings=setting_rows(report.settings, report.declared),
         model=_model(report),
@@ -171,6 +191,8 @@ def _tiles(report: TrainingReport) -> list[dict[str, object]]:
     if report.scores is None or not report.scores.total:
         return []
     scores = report.scores
+    if len(report.card.classes) == 1:
+        return _tiles_of_one(scores.per_class[0], scores.total)
     named = [
         ("Overall accuracy", scores.overall_accuracy, f"of {words.thousands(scores.total)} pixels"),
         ("Kappa", scores.kappa, "beyond chance"),
@@ -180,19 +202,60 @@ def _tiles(report: TrainingReport) -> list[dict[str, object]]:
     return [{"name": n, "value": words.score(v), "note": note} for n, v, note in named]
 
 
+def _tiles_of_one(one: ClassScores, total: int) -> list[dict[str, object]]:
+    """What counts where one class is told from everything else."""
+    named = [
+        ("IoU", one.iou, "intersection over union"),
+        ("F1", one.f1, f"on {words.thousands(total)} pixels"),
+        ("Precision", one.users, "of the mapped ground is right"),
+        ("Recall", one.producers, "of the true ground is found"),
+    ]
+    return [{"name": n, "value": words.score(v), "note": note} for n, v, note in named]
+
+
+def _shown(table: Table) -> dict[str, object]:
+    rows = [
+        [one if isinstance(one, str) else words.score(one) for one in row] for row in table.rows
+    ]
+    return {"title": table.title, "header": table.header, "rows": rows, "note": table.note}
+
+
 def _summary(report: TrainingReport) -> list[str]:
     card, told = report.card, []
     names = [one.name for one in card.classes]
-    told.append(f"“{card.name}” tells {len(names)} classes apart: {words.listed(names)}.")
+    told.append(
+        f"“{card.name}” tells {len(names)} classes apart: {words.listed(names)}."
+        if len(names) > 1
+        else f"“{card.name}” tells “{names[0]}” from everything else."
+    )
     if report.split is not None:
         told.append(report.split.summary)
     if report.scores is not None:
-        told.append(words.score_sentence(report.scores, "held-out ground"))
-        told.append(words.weakest_sentence(report.scores))
+        told += _score_sentences(report)
     else:
         told.append("Nothing was held out, so there is no score.")
     told += [_epoch_sentence(report), _refit_sentence(report), _effort_sentence(report)]
     return [one for one in told if one]
+
+
+def _score_sentences(report: TrainingReport) -> list[str]:
+    scores = report.scores
+    if scores is None:
+        return []
+    if len(report.card.classes) > 1 or not scores.per_class[0].support:
+        return [words.score_sentence(scores, "held-out ground"), words.weakest_sentence(scores)]
+    one, threshold = scores.per_class[0], report.card.training.get("threshold")
+    where = f"{words.thousands(scores.total)} pixels of held-out ground"
+    cut = f" from a probability of {threshold:.2f} on" if isinstance(threshold, float) else ""
+    return [
+        f"On {where} the map finds {words.percent(one.producers)} of “{one.mapclass.name}”, and "
+        f"{words.percent(one.users)} of what it shows is right (IoU {words.score(one.iou)}, F1 "
+        f"{words.score(one.f1)}).",
+        f"The map shows the class{cut}; this threshold was chosen on the same ground, which "
+        "flatters the scores a little."
+        if cut
+        else "",
+    ]
 
 
 def _epoch_sentence(report: TrainingReport) -> str:

@@ -35,7 +35,7 @@ def _metric(grid: Grid) -> bool:
     a, b, _, d, e, _ = tuple(grid.transform)[:6]
     across, down = math.hypot(a, d), math.hypot(b, e)
     if abs(across / down - 1) > _SAME:
-        return False if grid.crs else True
+        return not grid.crs
     if not grid.crs:
         return True
     projection = CRS.from_wkt(grid.crs)

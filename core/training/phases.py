@@ -75,6 +75,9 @@ class Course(Protocol):
     def scores(self, division: int, state: State) -> Scores:
         """The scores of weights on what the division holds out."""
 
+    def exported(self, state: State) -> State:
+        """What of the weights the model file needs."""
+
     def findings(self, measured: Measured) -> Mapping[str, object]:
         """What else the card's training part should tell, such as a threshold."""
 
@@ -150,6 +153,13 @@ class Phases:
             metrics["folds"] = [one.to_json() for one in measured.folds]
         return replace(self._course.card, training=training, metrics=metrics)
 
+    def write(self, measured: Measured, final: State) -> Card:
+        """Write the model file, forget what was kept for going on, and return the card."""
+        card = self.finished(measured, refitted=self._course.refits)
+        write_model(self._model, card, self._course.exported(final))
+        self.forget()
+        return card
+
     def forget(self) -> None:
         """Remove what was kept for going on."""
         folds = [f"fold{number + 1}" for number in range(self._course.divisions)]
@@ -175,7 +185,7 @@ class Phases:
         card = replace(self._course.card, training={"stopped_after_epoch": epoch})
         if measured is not None:
             card = self.finished(measured, refitted=False)
-        write_model(self._model, card, state)
+        write_model(self._model, card, self._course.exported(state))
         return Cancelled(
             f"Cancelled; the best epoch so far ({epoch}) is kept in {self._model.name}. The same "
             "training, started again, goes on where it stopped."

@@ -5,6 +5,7 @@ from ...settings import (
     BLOCK,
     CROSS_VALIDATION,
     DEVICE,
+    REFIT,
     SEED,
     VALIDATION_SHARE,
     Choice,
@@ -123,14 +124,7 @@ DAS2F = Family(
             minimum=1e-6,
             maximum=0.1,
         ),
-        Setting(
-            key="refit",
-            title="Train on all labels at the end",
-            help="After the held-out blocks have measured the model, train once more with the "
-            "same settings on all labels. The map gets better; the scores stay those of the "
-            "measured model. Takes about twice as long.",
-            default=True,
-        ),
+        REFIT,
         VALIDATION_SHARE,
         CROSS_VALIDATION,
         BLOCK,

@@ -8,7 +8,6 @@ from ...accuracy.scores import Scores
 from ...card import Card
 from ...device import choose_device
 from ...job import Job
-from ...model_file import write_model
 from ...progress import Progress
 from ...provenance import digest_of, software
 from ...settings import Value, resolve
@@ -38,10 +37,7 @@ def learn(job: Job, progress: Progress) -> dict[str, object]:
     course = _Course(settings, material, device.torch, progress)
     phases = Phases(course, job.output("MODEL"), progress)
     measured = phases.measure()
-    final = phases.refit(measured)
-    card = phases.finished(measured, refitted=course.refits)
-    write_model(job.output("MODEL"), card, final)
-    phases.forget()
+    card = phases.write(measured, phases.refit(measured))
     if job.output("REPORT"):
         write_report(job, card, material, measured, settings, device)
     return mean_scores(measured)
@@ -110,6 +106,10 @@ class _Course:
         """The scores on all held-out pixels."""
         _, held_out = self._material.divided(self._material.splits[division])
         return scores_of(Das2f(self._architecture), state, held_out, self._fit)[0]
+
+    def exported(self, state: State) -> State:
+        """All of it."""
+        return state
 
     def findings(self, measured: Measured) -> Mapping[str, object]:
         """Nothing beyond what every training says."""

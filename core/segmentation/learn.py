@@ -1,0 +1,344 @@
+"""A whole training of a segmenting family: from the job's layers to a model file and a report."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ..accuracy.scores import Scores
+from ..card import Card
+from ..device import Device, choose_device
+from ..job import Job
+from ..nn.decay import ParameterGroup
+from ..progress import Progress
+from ..provenance import digest_of, inputs_of, software
+from ..report.training import Table, TrainingReport, write_training_report
+from ..training.checkpoint import Checkpoint
+from ..training.loop import Evaluation, Outcome, State, Trainee, train
+from ..training.phases import Keep, Measured, Phases, check_outputs, mean_scores
+from .design import Design
+from .division import Division, divide, division_maps
+from .judging import Histogram
+from .sampler import Ground, Sampler
+from .sites import Sites, read_sites
+from .validation import HeldOut
+from .view import Segmenter
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a training came to."""
+
+    card: Card
+    state: State
+    measured: Measured
+    course: "SegmentationCourse[Any]"
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The scores to report."""
+        found = mean_scores(self.measured)
+        rows = [one.per_class[0] for one in self.measured.every]
+        for name, key in _CLASS_SCORES.items():
+            values = [getattr(one, key) for one in rows]
+            known = [one for one in values if one is not None]
+            found[name] = sum(known) / len(known) if known else None
+        return {**found, "THRESHOLD": self.card.training.get("threshold")}
+
+
+_CLASS_SCORES = {"IOU": "iou", "F1": "f1", "PRECISION": "users", "RECALL": "producers"}
+
+
+def learn(
+    job: Job,
+    design: Design[S],
+    progress: Progress,
+    *,
+    start: Card | None = None,
+    tables: Sequence[Table] = (),
+) -> Learnt:
+    """Train as the job says, and write model and report.
+
+    Raises:
+        InputError: something in the job does not fit, said before the work begins.
+        Cancelled: at the user's wish; the best epoch so far is kept.
+    """
+    check_outputs(job)
+    device = choose_device(str(design.settings["device"]))
+    progress.log(device.reason)
+    with progress.stage("Reading images and labels", 0.05):
+        sites = read_sites(
+            job, design.family, design.view, design.working_gsd, progress, start=start
+        )
+    divisions = divide(sites, design.settings, design.effort.gap)
+    for line in dict.fromkeys(one.split.summary for one in divisions):
+        progress.log(line)
+    for warning in dict.fromkeys(text for one in divisions for text in one.split.warnings):
+        progress.warn(warning)
+    course = SegmentationCourse(job, design, sites, divisions, device, progress)
+    phases = Phases(course, job.output("MODEL"), progress)
+    measured = phases.measure()
+    final = phases.refit(measured)
+    card = phases.write(measured, final)
+    if job.output("REPORT"):
+        report = course.report(card, measured, (*tables, *course.tables()))
+        write_training_report(job.output("REPORT"), report)
+    return Learnt(card, final, measured, course)
+
+
+class SegmentationCourse(Generic[S]):
+    """What the phases of a training share; see `training.phases.Course`."""
+
+    def __init__(
+        self,
+        job: Job,
+        design: Design[S],
+        sites: Sites,
+        divisions: tuple[Division, ...],
+        device: Device,
+        progress: Progress,
+    ) -> None:
+        """Everything is read and divided; statistics are taken here."""
+        self.sites = sites
+        self._design = design
+        self._divisions = divisions
+        self._device = device
+        self._progress = progress
+        self._statistics = [self._statistics_of(one) for one in divisions]
+        self._final = self._statistics_of(None if self._folds else divisions[0])
+        self._histograms: dict[int, tuple[Histogram, ...]] = {}
+        self.card = self._card(job)
+        self.fingerprint = self._digest()
+
+    @property
+    def _folds(self) -> bool:
+        return len(self._divisions) > 1
+
+    @property
+    def device(self) -> str:
+        """The kind of device."""
+        return self._device.torch.type
+
+    @property
+    def divisions(self) -> int:
+        """One, or the folds of a cross-validation."""
+        return len(self._divisions)
+
+    @property
+    def refits(self) -> bool:
+        """Whether the last training is one on all labels; after a cross-validation it must be."""
+        return self._folds or bool(self.held_out(0) and self._design.settings["refit"])
+
+    def held_out(self, division: int) -> bool:
+        """Whether any pixel validates."""
+        return self._divisions[division].holds_out
+
+    def fit(self, division: int | None, checkpoint: Checkpoint, keep: Keep) -> Outcome:
+        """Train a fresh network, or one that starts from another model."""
+        design, part = self._design, None if division is None else self._divisions[division]
+        statistics = self._final if division is None else self._statistics[division]
+        seed = int(design.settings["seed"])
+        torch.manual_seed(seed)
+        network = design.network(self.card.architecture).to(self._device.torch)
+        sampler = Sampler(
+            self._grounds(part),
+            self.sites.view,
+            window=design.effort.window,
+            batch=design.effort.batch,
+            seed=seed,
+            holding=design.effort.holding,
+        )
+        trainee = _Judged(
+            design.trainee(network, sampler, statistics, design.effort, self._device),
+            None if part is None or not part.holds_out else self._held_out(part),
+            lambda one: design.segmenter(one, statistics, self._device),
+        )
+        return train(
+            trainee,
+            design.effort.plan,
+            self._progress,
+            seed=seed,
+            checkpoint=checkpoint,
+            averaged=copy.deepcopy(trainee.network),
+            on_best=keep,
+        )
+
+    def scores(self, division: int, state: State) -> Scores:
+        """The scores on all held-out ground, at the threshold that suits it best."""
+        network = self._design.network(self.card.architecture)
+        network.load_state_dict(state)
+        segmenter = self._design.segmenter(
+            network.to(self._device.torch).eval(), self._statistics[division], self._device
+        )
+        held_out = self._held_out(self._divisions[division])
+        by_site = held_out.whole(segmenter, self._progress)
+        self._histograms[division] = by_site
+        whole = Histogram().joined(by_site)
+        return whole.scores(whole.best_threshold, self.sites.mapclass)
+
+    def exported(self, state: State) -> State:
+        """What the model file needs."""
+        return self._design.exported(state)
+
+    def findings(self, measured: Measured) -> Mapping[str, object]:
+        """The threshold that suits all held-out ground best."""
+        return {"threshold": self.threshold}
+
+    @property
+    def threshold(self) -> float:
+        """From which probability on a pixel is of the class."""
+        found = [one for some in self._histograms.values() for one in some]
+        return Histogram().joined(found).best_threshold
+
+    def report(self, card: Card, measured: Measured, tables: Sequence[Table]) -> TrainingReport:
+        """What the report of this training tells."""
+        seconds = card.training.get("seconds")
+        reference = self._design.family.reference_role.key
+        return TrainingReport(
+            family=self._design.family.title,
+            card=card,
+            epochs=measured.outcome.epochs,
+            best_epoch=measured.outcome.best_epoch,
+            scores=measured.scores,
+            split=self._divisions[0].split,
+            maps=division_maps(self.sites, self._divisions[0], reference),
+            folds=measured.folds,
+            settings=self._design.settings,
+            declared=self._design.family.train_settings,
+            device=self._device.reason,
+            seconds=seconds if isinstance(seconds, float) else None,
+            tables=tables,
+        )
+
+    def tables(self) -> tuple[Table, ...]:
+        """The scores of each held-out scene, where several were."""
+        rows = []
+        for division, by_site in sorted(self._histograms.items()):
+            for number, one in enumerate(by_site):
+                if one.total:
+                    rows.append((self._title(number, division), one))
+        if len(rows) < 2:
+            return ()
+        return (site_table(rows, self.threshold, self.sites.gsd),)
+
+    def _title(self, number: int, division: int) -> str:
+        title = self.sites.sites[number].title
+        return f"{title} (fold {division + 1})" if self._folds else title
+
+    def _held_out(self, division: Division) -> HeldOut:
+        masks = [division.validating(number) for number in range(len(self.sites.sites))]
+        return HeldOut(self.sites.sites, masks, self._design.effort.window)
+
+    def _grounds(self, division: Division | None) -> list[Ground]:
+        """All sites with what trains in `division`, or all that is labelled."""
+        return [
+            self._design.ground(
+                site, site.target <= 1 if division is None else division.training(number)
+            )
+            for number, site in enumerate(self.sites.sites)
+        ]
+
+    def _statistics_of(self, division: Division | None) -> S:
+        return self._design.statistics(self._grounds(division))
+
+    def _card(self, job: Job) -> Card:
+        design, window = self._design, self._design.effort.window
+        return Card(
+            family=design.family.key,
+            name=Path(job.output("MODEL")).stem,
+            inputs=design.inputs(self.sites, self._final),
+            classes=(self.sites.mapclass,),
+            window=window,
+            overlap=window // 2,
+            architecture=design.architecture(self.sites),
+            provenance={
+                "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "software": software(),
+                "settings": dict(design.settings),
+                "inputs": inputs_of(job),
+            },
+        )
+
+    def _digest(self) -> str:
+        about = (sorted(self._design.settings.items()), self.card.architecture, software())
+        parts = [part.tobytes() for one in self._divisions for part in one.parts]
+        start = self._design.network(self.card.architecture).state_dict()
+        weights = [value.cpu().numpy().tobytes() for _, value in sorted(start.items())]
+        return digest_of(
+            [
+                repr(about).encode(),
+                *parts,
+                *(site.values.tobytes() for site in self.sites.sites),
+                *(site.target.tobytes() for site in self.sites.sites),
+                *weights,
+            ]
+        )
+
+
+class _Judged:
+    """A trainee whose epochs are judged on held-out ground, the same way in every family."""
+
+    def __init__(
+        self,
+        trainee: Trainee,
+        held_out: HeldOut | None,
+        segmenter: Callable[[nn.Module], Segmenter],
+    ) -> None:
+        self.network = trainee.network
+        self._trainee = trainee
+        self._held_out = held_out
+        self._segmenter = segmenter
+
+    def groups(self) -> list[ParameterGroup]:
+        return self._trainee.groups()
+
+    def loss(self, epoch: int, step: int) -> Tensor:
+        return self._trainee.loss(epoch, step)
+
+    def stepped(self) -> None:
+        self._trainee.stepped()
+
+    def extras(self) -> dict[str, Tensor]:
+        return self._trainee.extras()
+
+    def restore_extras(self, extras: Mapping[str, Tensor]) -> None:
+        self._trainee.restore_extras(extras)
+
+    def evaluate(self, network: nn.Module) -> Evaluation | None:
+        if self._held_out is None:
+            return None
+        found = self._held_out.quick(self._segmenter(network))
+        iou = found.iou(found.best_threshold) or 0.0
+        return Evaluation(iou, {"iou": round(iou, 6), "threshold": found.best_threshold})
+
+
+def site_table(rows: Sequence[tuple[str, Histogram]], threshold: float, gsd: float) -> Table:
+    """Scores and area bias of each held-out scene at one threshold."""
+    found = []
+    for title, one in rows:
+        (hit, missed), (wrong, _) = one.matrix(threshold)
+        truth, mapped = hit + missed, hit + wrong
+        hectares = gsd**2 / 1e4
+        found.append(
+            (
+                title,
+                one.iou(threshold),
+                hit / mapped if mapped else None,
+                hit / truth if truth else None,
+                f"{truth * hectares:.1f}",
+                f"{mapped * hectares:.1f}",
+            )
+        )
+    return Table(
+        "Held-out scenes",
+        ("Scene", "IoU", "Precision", "Recall", "Reference, ha", "Map, ha"),
+        tuple(found),
+        f"Probabilities of {threshold:.2f} and more count as the class.",
+    )
