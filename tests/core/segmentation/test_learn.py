@@ -33,6 +33,7 @@ from terraweave.core.training.loop import Plain, Plan, State
 from torch import Tensor, nn
 
 SIZE = 96
+Moments = tuple[float, float]
 SETTINGS: dict[str, Any] = {
     "device": "cpu", "seed": 0, "validation_share": 0.25, "cross_validation": 0, "block": 0,
     "refit": False,
@@ -78,9 +79,7 @@ class Applied(OneBand):
 class Trained(Plain):
     """The loss of a batch, nothing more."""
 
-    def __init__(
-        self, network: nn.Module, sampler: Sampler, statistics: tuple[float, float]
-    ) -> None:
+    def __init__(self, network: nn.Module, sampler: Sampler, statistics: Moments) -> None:
         self.network = network
         self._sampler, (self._mean, self._std) = sampler, statistics
 
@@ -113,14 +112,14 @@ class ToyDesign:
     def ground(self, site: Site, counts: NDArray[np.bool_]) -> Ground:
         return Ground(site.values, site.valid, (site.target == 1).astype(np.float32), counts)
 
-    def statistics(self, grounds: Sequence[Ground]) -> tuple[float, float]:
+    def statistics(self, grounds: Sequence[Ground]) -> Moments:
         mean, std = channel_statistics(grounds)
         return float(mean[0]), float(std[0])
 
     def architecture(self, sites: Sites) -> Mapping[str, object]:
         return {"working_gsd": sites.gsd}
 
-    def inputs(self, sites: Sites, statistics: tuple[float, float]) -> tuple[CardInput, ...]:
+    def inputs(self, sites: Sites, statistics: Moments) -> tuple[CardInput, ...]:
         mean, std = statistics
         return (CardInput("IMAGE", (Band("band 1"),), (mean,), (std,), sites.gsd),)
 
@@ -131,15 +130,13 @@ class ToyDesign:
         self,
         network: nn.Module,
         sampler: Sampler,
-        statistics: tuple[float, float],
+        statistics: Moments,
         effort: Effort,
         device: Device,
     ) -> Trained:
         return Trained(network, sampler, statistics)
 
-    def segmenter(
-        self, network: nn.Module, statistics: tuple[float, float], device: Device
-    ) -> Applied:
+    def segmenter(self, network: nn.Module, statistics: Moments, device: Device) -> Applied:
         return Applied(network, *statistics)
 
     def exported(self, state: State) -> State:
