@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +27,23 @@ class Strip:
     """A finished part of a scene.
 
     `probabilities` (row, column, class) float32, in the order of the classes; `valid` (row,
-    column) tells where there is data.
+    column) tells where there is data. `decided` (row, column) has the class values, 0 for none of
+    the classes, where more than the highest probability decides.
     """
 
     window: Window
     probabilities: NDArray[np.float32]
     valid: NDArray[np.bool_]
+    decided: NDArray[np.integer[Any]] | None = None
+
+
+class Draw(Protocol):
+    """Writes the polygons of a finished map, and returns how many there are."""
+
+    def __call__(
+        self, classes: Path, confidence: Path | None, path: str, together: Together
+    ) -> int:
+        """Write to `path`; both rasters lie where they are until they take their places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +66,15 @@ def write_results(
     tags: Mapping[str, str],
     last_words: Callable[[], Mapping[str, str]] = dict,
     minimum_area: float = 0.0,
+    background: bool = False,
+    draw: Draw | None = None,
 ) -> Written:
     """Classify `region` of `grid` block after block into the job's outputs.
 
     `block` is the rows and columns of a block; `classify` is asked for the blocks row by row.
-    `last_words` are further tags for the class raster, asked for when all is classified. All
+    `last_words` are further tags for the class raster, asked for when all is classified. With a
+    `background`, pixels may be none of the classes. `draw` writes the polygons; without it they
+    are those of all classes, the ones below `minimum_area` (m²) joined to their neighbours. All
     outputs take their places together at the end, or none does.
 
     Raises:
@@ -68,7 +86,14 @@ def write_results(
     part = grid.cropped(region)
     share = 1.0 - (_DRAWING_SHARE if job.output("POLYGONS") else 0.0)
     with Together() as together:
-        raster = ClassSink(job.output("CLASSES"), part, classes, tags=tags, together=together)
+        raster = ClassSink(
+            job.output("CLASSES"),
+            part,
+            classes,
+            background=background,
+            tags=tags,
+            together=together,
+        )
         sure = (
             ValueSink(job.output("CONFIDENCE"), part, tags=tags, together=together)
             if job.output("CONFIDENCE")
@@ -84,16 +109,32 @@ def write_results(
         if not job.output("POLYGONS"):
             return Written(pixels, None)
         with progress.stage("Drawing polygons", 1.0):
-            polygons = write_polygons(
-                raster.whereabouts,
-                sure.whereabouts if sure else None,
-                job.output("POLYGONS"),
-                classes,
-                minimum_area=minimum_area,
-                progress=progress,
-                together=together,
-            )
+            if draw is None:
+                draw = partial(_draw, classes=classes, minimum_area=minimum_area, progress=progress)
+            where = sure.whereabouts if sure else None
+            polygons = draw(raster.whereabouts, where, job.output("POLYGONS"), together)
     return Written(pixels, polygons)
+
+
+def _draw(
+    raster: Path,
+    confidence: Path | None,
+    path: str,
+    together: Together,
+    *,
+    classes: Sequence[MapClass],
+    minimum_area: float,
+    progress: Progress,
+) -> int:
+    return write_polygons(
+        raster,
+        confidence,
+        path,
+        classes,
+        minimum_area=minimum_area,
+        progress=progress,
+        together=together,
+    )
 
 
 def _fill(
@@ -112,8 +153,10 @@ def _fill(
         progress.update(done / region.shape.pixels)
         strip = classify(window)
         place = window.shifted(-region.row, -region.column)
-        chosen = strip.probabilities.argmax(axis=2)
-        raster.write(place, np.where(strip.valid, values[chosen], 0))
+        decided = strip.decided
+        if decided is None:
+            decided = values[strip.probabilities.argmax(axis=2)]
+        raster.write(place, np.where(strip.valid, decided, raster.nodata))
         if sure:
             highest = strip.probabilities.max(axis=2)
             sure.write(place, np.where(strip.valid, highest, np.float32(np.nan)))

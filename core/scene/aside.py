@@ -94,6 +94,23 @@ def written_aside(path: str | Path, together: Together | None = None) -> Iterato
 
 
 @contextmanager
+def scratch_beside(path: str | Path) -> Iterator[Path]:
+    """A path beside the output `path` for what is needed on the way; gone when the block ends.
+
+    Raises:
+        InputError: the folder is missing or not writable.
+    """
+    target = Path(path).absolute()
+    check_writable(target)
+    remove_leftovers(target)
+    scratch = target.with_name(f".{target.stem}{_MARK}{_token()}.scratch")
+    try:
+        yield scratch
+    finally:
+        _remove(scratch)
+
+
+@contextmanager
 def explained(path: str | Path) -> Iterator[None]:
     """Where errors of the disk or of GDAL while writing `path` become sentences."""
     try:

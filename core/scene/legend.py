@@ -13,17 +13,23 @@ _RAMP = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 
 
 def write_class_legend(
-    path: Path, classes: Sequence[MapClass], counts: Sequence[int] | None = None
+    path: Path,
+    classes: Sequence[MapClass],
+    counts: Sequence[int] | None = None,
+    *,
+    background: bool = False,
 ) -> None:
     """Lay GDAL's description (.aux.xml) and a QGIS style (.qml) beside the class raster `path`.
 
-    `counts` are the pixels of each class, for the attribute table.
+    `counts` are the pixels of each class, for the attribute table. With a `background`, the value
+    0 is called so; it has no colour, so that QGIS shows what lies beneath.
     """
     root = Xml.Element("PAMDataset")
     band = Xml.SubElement(root, "PAMRasterBand", band="1")
     largest = max(one.value for one in classes)
     if largest <= 255:
-        names = {one.value: one.name for one in classes}
+        names = {0: "background"} if background else {}
+        names |= {one.value: one.name for one in classes}
         categories = Xml.SubElement(band, "CategoryNames")
         for value in range(largest + 1):
             Xml.SubElement(categories, "Category").text = names.get(value, "")

@@ -5,31 +5,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import rasterio
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
-from rasterio._err import CPLE_BaseError
-from rasterio.crs import CRS
-from rasterio.errors import RasterioError
 from rasterio.features import shapes, sieve
 from rasterio.io import DatasetReader
-from rasterio.warp import transform as transform_points
 
 from ..classes import MapClass
 from ..errors import InputError
 from ..progress import Progress
 from .aside import Together, written_aside
 from .grid import Grid, Shape, Window
+from .layers import (
+    Doubles,
+    Polygons,
+    areas_in_square_metres,
+    driver_of,
+    layer_path,
+    moved,
+    polygons_of,
+    write_layer,
+)
 from .sink import NO_CLASS
 from .source import raster_environment
 
-Polygons = NDArray[Any]
-Doubles = NDArray[np.float64]
-
-_TROUBLE = (DataSourceError, DataLayerError, FeatureError, GeometryError)
 _STRIP_PIXELS = 2**20
 _CHUNK = 20_000
 # Simplifying takes about 3 kB a polygon; this many stay below a gigabyte.
@@ -58,10 +57,8 @@ def write_polygons(
         InputError: the format is unknown, or the folder is not writable.
         ResourceError: the disk is full.
     """
-    path = Path(path)
-    if not path.suffix:
-        path = path.with_suffix(".gpkg")
-    driver = _driver(path)
+    path = layer_path(path)
+    driver = driver_of(path)
     with raster_environment(), rasterio.open(class_raster) as data:
         grid = Grid(
             data.crs.to_wkt() if data.crs else "",
@@ -78,22 +75,11 @@ def write_polygons(
             "follow the pixels. Give a minimum area to join the small ones to their neighbours."
         )
         tolerance = 0.0
-    placed = _moved(simplified(outlines, grid.shape, tolerance), grid.transform)
+    placed = moved(simplified(outlines, grid.shape, tolerance), grid.transform)
     fields = _fields(values, areas_in_square_metres(placed, grid), confidence, classes)
     with written_aside(path, together) as aside:
-        _write(aside, path.stem, driver, placed, fields, grid)
+        write_layer(aside, path.stem, driver, placed, fields, grid)
     return len(placed)
-
-
-def _driver(path: Path) -> str:
-    try:
-        driver: str = pyogrio.detect_write_driver(str(path))
-    except ValueError as error:
-        raise InputError(
-            f"No vector format is known for {path.name}; use the extension .gpkg, .geojson, .fgb "
-            "or .shp."
-        ) from error
-    return driver
 
 
 def _sieve_size(grid: Grid, minimum_area: float) -> int:
@@ -119,27 +105,13 @@ def _outlines(
             rings.append(outline["coordinates"])
             values.append(int(value))
         if len(rings) == _CHUNK:
-            chunks.append(_polygons(rings))
+            chunks.append(polygons_of(rings))
             rings = []
             progress.checkpoint()
-    chunks.append(_polygons(rings))
+    chunks.append(polygons_of(rings))
     # A band's own place cannot be switched off, and comes back as whole pixels here.
-    exact = _moved(np.concatenate(chunks), ~grid.transform, whole=True)
+    exact = moved(np.concatenate(chunks), ~grid.transform, whole=True)
     return np.array(values, dtype=np.int32), exact
-
-
-def _polygons(rings: Sequence[Sequence[Any]]) -> Polygons:
-    """Polygons from lists of rings of (x, y), all at once, which is much faster than singly."""
-    if not rings:
-        return np.empty(0, dtype=object)
-    lengths = [len(ring) for one in rings for ring in one]
-    points = np.array([point for one in rings for ring in one for point in ring], dtype=np.float64)
-    offsets = (
-        np.concatenate([[0], np.cumsum(lengths)]),
-        np.concatenate([[0], np.cumsum([len(one) for one in rings])]),
-    )
-    result: Polygons = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, offsets)
-    return result
 
 
 def simplified(outlines: Polygons, shape: Shape, tolerance: float) -> Polygons:
@@ -249,55 +221,6 @@ def _corner_sums(data: DatasetReader, strip: Window, above: Doubles) -> Doubles:
     return sums + above[:, None]
 
 
-def _moved(polygons: Polygons, transform: Affine, *, whole: bool = False) -> Polygons:
-    """The polygons seen through `transform`, on whole numbers if asked for."""
-    if not len(polygons):
-        return polygons
-    a, b, c, d, e, f = tuple(transform)[:6]
-    matrix, shift = np.array([[a, d], [b, e]]), np.array([c, f])
-
-    def move(points: Doubles) -> Doubles:
-        moved = points @ matrix + shift
-        return np.asarray(np.rint(moved) if whole else moved, dtype=np.float64)
-
-    result: Polygons = shapely.transform(polygons, move)
-    return result
-
-
-def areas_in_square_metres(polygons: Polygons, grid: Grid) -> Doubles:
-    """Areas on the ground, NaN where there is no coordinate system.
-
-    Where the map's own scale is off by more than 1 % (degrees, Web Mercator), measured in an
-    equal-area projection around the middle of the grid.
-    """
-    projection = grid.projection
-    if projection is None:
-        return np.full(len(polygons), np.nan)
-    if not projection.is_geographic:
-        metres = projection.units_factor[1]
-        nominal = np.sqrt(abs(grid.transform.determinant)) * metres
-        if abs(grid.gsd / nominal - 1) < 1e-9:
-            return np.asarray(shapely.area(polygons) * metres**2, dtype=np.float64)
-    equal_area = _equal_area(grid)
-
-    def project(points: Doubles) -> Doubles:
-        xs, ys = transform_points(
-            projection, equal_area, points[:, 0].tolist(), points[:, 1].tolist()
-        )
-        return np.stack([xs, ys], axis=1)
-
-    try:
-        return np.asarray(shapely.area(shapely.transform(polygons, project)), dtype=np.float64)
-    except (RasterioError, CPLE_BaseError):
-        return np.full(len(polygons), np.nan)  # another planet: there is no measure at hand
-
-
-def _equal_area(grid: Grid) -> CRS:
-    west, south, east, north = grid.bounds_in("EPSG:4326")
-    middle = {"lon_0": (west + east) / 2, "lat_0": (south + north) / 2}
-    return CRS.from_dict({"proj": "laea", "datum": "WGS84", "units": "m", **middle})
-
-
 def _fields(
     values: NDArray[np.int32],
     areas: Doubles,
@@ -314,32 +237,3 @@ def _fields(
     if confidence is not None:
         fields["confidence"] = np.round(confidence, 4)
     return fields
-
-
-def _write(
-    aside: Path,
-    layer: str,
-    driver: str,
-    polygons: Polygons,
-    fields: dict[str, NDArray[Any]],
-    grid: Grid,
-) -> None:
-    # A shapefile is its layer, and takes the name of its file.
-    named = {} if driver == "ESRI Shapefile" else {"layer": layer}
-    try:
-        pyogrio.raw.write(
-            aside,
-            geometry=np.array(shapely.to_wkb(polygons), dtype=object),
-            field_data=list(fields.values()),
-            fields=list(fields),
-            geometry_type="Polygon",
-            crs=grid.crs or None,
-            driver=driver,
-            **named,
-        )
-        # A full disk may go unnoticed until the file is looked at again.
-        written = int(pyogrio.read_info(aside, force_feature_count=True)["features"])
-    except _TROUBLE as error:
-        raise OSError(str(error)) from error
-    if written != len(polygons):
-        raise OSError(f"only {written} of {len(polygons)} polygons arrived")

@@ -23,6 +23,8 @@ from .legend import write_class_legend, write_value_legend
 from .source import quiet_about, raster_environment
 
 NO_CLASS = 0
+NOT_SEEN = 255
+"""Nodata of a class raster in which 0 says that nothing was found."""
 _TILE = 256
 """Edge of a tile, and what the smallest overview fits into."""
 _ABOUT_WRITING = ("writ", "space left", "flush", "disk", "quota", "file too large")
@@ -176,7 +178,10 @@ class RasterSink:
 
 
 class ClassSink(RasterSink):
-    """A class raster with colours and names in it: 0 is nodata, the rest are class values."""
+    """A class raster with colours and names in it: 0 is nodata, the rest are class values.
+
+    With a background, 0 says that none of the classes was found, and `nodata` is another value.
+    """
 
     def __init__(
         self,
@@ -184,19 +189,29 @@ class ClassSink(RasterSink):
         grid: Grid,
         classes: Sequence[MapClass],
         *,
+        background: bool = False,
         tags: Mapping[str, object] | None = None,
         together: Together | None = None,
     ) -> None:
-        """`classes` are those that may occur; their values decide between 8 and 16 bits."""
+        """`classes` are those that may occur; their values decide between 8 and 16 bits.
+
+        With a `background`, values must be below 255.
+        """
         if not classes:
             raise InputError("A class raster needs at least one class.")
         self.classes = tuple(classes)
-        wide = max(one.value for one in classes) > 255
+        largest = max(one.value for one in classes)
+        if background and largest >= NOT_SEEN:
+            raise InputError(
+                f"The class value {largest} has no room in a map with background, where 255 stands "
+                "for missing data; use values up to 254."
+            )
+        self.nodata = NOT_SEEN if background else NO_CLASS
         super().__init__(
             path,
             grid,
-            "uint16" if wide else "uint8",
-            NO_CLASS,
+            "uint16" if largest > 255 else "uint8",
+            self.nodata,
             Resampling.mode,
             description="class",
             tags=tags,
@@ -205,7 +220,7 @@ class ClassSink(RasterSink):
         self._counts = np.zeros(65536, dtype=np.int64)
 
     def write(self, window: Window, values: NDArray[Any]) -> None:
-        """Write class values (row, column), 0 where there is none; each window once."""
+        """Write class values (row, column), `nodata` where there is none; each window once."""
         super().write(window, values)
         counted = np.bincount(values.ravel().astype(np.intp))
         self._counts[: len(counted)] += counted
@@ -219,11 +234,18 @@ class ClassSink(RasterSink):
         super()._begin()
         if self._type.itemsize == 1:
             colors = {one.value: (*one.rgb, 255) for one in self.classes}
-            self._data.write_colormap(1, {NO_CLASS: (0, 0, 0, 0), **colors})
+            self._data.write_colormap(
+                1, {NO_CLASS: (0, 0, 0, 0), self.nodata: (0, 0, 0, 0), **colors}
+            )
 
     def _finish(self) -> None:
         super()._finish()
-        write_class_legend(self._aside, self.classes, list(self.counts.values()))
+        write_class_legend(
+            self._aside,
+            self.classes,
+            list(self.counts.values()),
+            background=self.nodata != NO_CLASS,
+        )
 
 
 class ValueSink(RasterSink):

@@ -26,6 +26,8 @@ FACTS = (
     "core.job",
     "core.progress",
     "core.record",
+    "core.segmentation",
+    "core.segmentation.settings",
     "core.settings",
 )
 
