@@ -146,16 +146,26 @@ class HpclNet(nn.Module):
 
     def answer(self, values: Tensor) -> Answer:
         """Logits and fused features."""
-        features = [
-            encoder(part) for encoder, part in zip(self.encoders, self._inputs(values), strict=True)
-        ]
-        fused: Tensor = self.fusion(*(one[-1] for one in features))
+        features = self._features(values)
+        fused = self._fuse(features)
         strides = list(_levels(self.encoders[0]))[:-1]
         skips = {
             stride: torch.cat([one[index] for one in features], 1)
             for index, stride in enumerate(strides)
         }
         return Answer(self.decoder(fused, skips), fused)
+
+    def fused(self, values: Tensor) -> Tensor:
+        """The fused features (b, channel, row/s, column/s) alone, without the decoder."""
+        return self._fuse(self._features(values))
+
+    def _features(self, values: Tensor) -> list[list[Tensor]]:
+        pairs = zip(self.encoders, self._inputs(values), strict=True)
+        return [encoder(part) for encoder, part in pairs]
+
+    def _fuse(self, features: list[list[Tensor]]) -> Tensor:
+        fused: Tensor = self.fusion(*(one[-1] for one in features))
+        return fused
 
     def _inputs(self, values: Tensor) -> list[Tensor]:
         bands, variant = self.architecture.image_bands, self.architecture.variant

@@ -1,0 +1,90 @@
+"""What a hazard geologist wants to know about the terrain under one landslide."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .terrain import Doubles, Gradient, Mask, horn, slope_degrees
+
+
+@dataclass(frozen=True, slots=True)
+class TerrainAttributes:
+    """The terrain under a polygon; metres and degrees, None where too little is known.
+
+    `aspect` is the circular mean of the directions the ground falls to, clockwise from north,
+    weighed by how steeply; `aspect_concentration` tells from 0 (all directions) to 1 (one) how much
+    it means. `length` is the extent along that direction, on the map, and `width` the mean extent
+    across: area by length.
+    """
+
+    elevation_min: float | None
+    elevation_max: float | None
+    elevation_mean: float | None
+    relief: float | None
+    slope_mean: float | None
+    slope_max: float | None
+    aspect: float | None
+    aspect_concentration: float | None
+    length: float | None
+    width: float | None
+
+
+_UNKNOWN = TerrainAttributes(*[None] * 10)
+
+
+def terrain_attributes(
+    elevation: Doubles, valid: Mask, inside: Mask, gsd: float, *, north: float = 0.0
+) -> TerrainAttributes:
+    """The attributes of the pixels `inside` a polygon.
+
+    `elevation` in metres, `valid` and `inside` are (row, column) with square pixels of `gsd` metres
+    and one more pixel around the polygon on every side, so that its rim has slopes. `north` is the
+    direction of the picture's upper edge, in degrees clockwise from north.
+    """
+    known = inside & valid
+    if not known.any():
+        return _UNKNOWN
+    heights = elevation[known].astype(np.float64)
+    rise = horn(np.asarray(elevation, dtype=np.float64), valid)
+    rise = Gradient(rise.right / gsd, rise.up / gsd, rise.valid)
+    sloping = inside[1:-1, 1:-1] & rise.valid
+    steepness = slope_degrees(rise)[sloping]
+    right, up = -rise.right[sloping], -rise.up[sloping]
+    picture, concentration = _mean_direction(right, up)
+    length = _extent(inside, picture, gsd)
+    return TerrainAttributes(
+        elevation_min=float(heights.min()),
+        elevation_max=float(heights.max()),
+        elevation_mean=float(heights.mean()),
+        relief=float(heights.max() - heights.min()),
+        slope_mean=float(steepness.mean()) if len(steepness) else None,
+        slope_max=float(steepness.max()) if len(steepness) else None,
+        aspect=None if picture is None else (picture + north) % 360.0,
+        aspect_concentration=concentration,
+        length=length,
+        width=None if length is None else float(inside.sum()) * gsd**2 / length,
+    )
+
+
+def _mean_direction(right: Doubles, up: Doubles) -> tuple[float | None, float | None]:
+    """The circular mean in degrees clockwise from up, and its concentration; None where flat."""
+    weight = float(np.hypot(right, up).sum())
+    if weight <= 0:
+        return None, None
+    east, north = float(right.sum()) / weight, float(up.sum()) / weight
+    concentration = min(1.0, math.hypot(east, north))
+    if concentration < 1e-9:
+        return None, 0.0
+    return math.degrees(math.atan2(east, north)) % 360.0, concentration
+
+
+def _extent(inside: Mask, direction: float | None, gsd: float) -> float | None:
+    """How far the pixels reach along `direction` (degrees clockwise from up), in metres."""
+    if direction is None:
+        return None
+    rows, columns = np.nonzero(inside)
+    east, north = math.sin(math.radians(direction)), math.cos(math.radians(direction))
+    along = columns * east - rows * north
+    # From the far side of the first pixel to that of the last.
+    return float((along.max() - along.min() + abs(east) + abs(north)) * gsd)

@@ -1,0 +1,187 @@
+"""What a user may set when training and applying an HPCL-Net model."""
+
+from ...segmentation.settings import segmentation_settings
+from ...settings import (
+    BLOCK,
+    CROSS_VALIDATION,
+    DEVICE,
+    SEED,
+    VALIDATION_SHARE,
+    Choice,
+    Setting,
+    epochs_setting,
+)
+
+VERTICAL_UNIT = Setting(
+    key="vertical_unit",
+    title="Vertical unit",
+    help="What one unit of the elevation model is worth. A wrong unit makes every slope wrong, and "
+    "the model only fits elevation in the unit that is set here.",
+    default="metre",
+    choices=(
+        Choice("metre", "Metres"),
+        Choice("decimetre", "Decimetres"),
+        Choice("centimetre", "Centimetres"),
+        Choice("foot", "International feet"),
+        Choice("us-foot", "US survey feet"),
+    ),
+    advanced=False,
+)
+
+NETWORK = (
+    Setting(
+        key="profile",
+        title="Network",
+        help="“small” suits a processor and some dozen landslides. “paper” has the encoders that "
+        "the paper's group uses; it wants an NVIDIA card, many landslides and a window of 512.",
+        default="small",
+        choices=(
+            Choice("small", "0.6 million weights"),
+            Choice("paper", "Encoders like ResNet-50 and ResNet-34, 53 million weights"),
+        ),
+    ),
+    Setting(
+        key="working_gsd",
+        title="Working pixel size",
+        help="The pixel size that the network sees; image and elevation are averaged to it, and "
+        "results brought back to the image's pixels. Larger sees more of the surroundings and is "
+        "faster; smaller outlines more finely. Images that are coarser keep their own pixel size, "
+        "and so do all with 0.",
+        default=4.0,
+        minimum=0.0,
+        maximum=1000.0,
+        unit="m",
+    ),
+    Setting(
+        key="window",
+        title="Window",
+        help="The edge of the square that the network sees at once, in working pixels. It should "
+        "hold a whole landslide with its surroundings; larger needs more memory and more labels.",
+        default=128,
+        minimum=32,
+        maximum=1024,
+        unit="pixels",
+    ),
+    Setting(
+        key="wide",
+        title="Width of relative elevation",
+        help="Elevation is seen relative to the mean over a square of this width, so that no "
+        "height above the sea is learned. Larger keeps broader landforms.",
+        default=250.0,
+        minimum=10.0,
+        maximum=10000.0,
+        unit="m",
+    ),
+    Setting(
+        key="variant",
+        title="Inputs",
+        help="“fusion” is the model. The others are what it is compared with.",
+        default="fusion",
+        choices=(
+            Choice("fusion", "Image and terrain, each with its own encoder"),
+            Choice("stacked", "Image and terrain, stacked before one encoder"),
+            Choice("image", "The image alone"),
+            Choice("dem", "The terrain alone"),
+        ),
+    ),
+)
+
+STEPS = (
+    Setting(
+        key="batch",
+        title="Batch",
+        help="Windows in one training step. Larger is steadier and needs more memory.",
+        default=8,
+        minimum=1,
+        maximum=4096,
+        unit="windows",
+    ),
+    Setting(
+        key="learning_rate",
+        title="Learning rate",
+        help="The size of a training step. Larger learns faster and may not settle.",
+        default=0.002,
+        minimum=1e-6,
+        maximum=0.1,
+    ),
+    Setting(
+        key="jitter",
+        title="Change of light",
+        help="How strongly brightness and contrast of the image vary in training. Larger copes "
+        "with other seasons and cameras, and trusts the colours less. 0 leaves images as they are.",
+        default=1.0,
+        minimum=0.0,
+        maximum=4.0,
+    ),
+    Setting(
+        key="missing",
+        title="Missing inputs",
+        help="The share of training windows whose image or terrain is blanked out, so that the "
+        "model degrades gently where one of them says nothing. Larger leans less on either.",
+        default=0.1,
+        minimum=0.0,
+        maximum=0.9,
+    ),
+)
+
+CONTRAST = (
+    Setting(
+        key="lambda_hpcl",
+        title="Weight of the contrastive loss",
+        help="How much the hyper-pixels of landslides are pulled together, and pushed away from "
+        "background. Larger shapes the features more and the map less; 0 leaves it out.",
+        default=0.1,
+        minimum=0.0,
+        maximum=10.0,
+    ),
+    Setting(
+        key="contrast",
+        title="Contrastive learning",
+        help="What hyper-pixels are compared with. “full” is the model; the others are for "
+        "comparison.",
+        default="full",
+        choices=(
+            Choice("full", "Queues of many batches, filled by a momentum encoder"),
+            Choice("queues", "Queues of many batches, filled by the network itself"),
+            Choice("batch", "The same batch only"),
+        ),
+    ),
+    Setting(
+        key="anchors",
+        title="Hyper-pixels that are compared",
+        help="Where they lie. At their boundaries landslides are hardest to tell from the slope "
+        "around them.",
+        default="boundary",
+        choices=(
+            Choice("boundary", "Three quarters at boundaries of landslides"),
+            Choice("uniform", "Anywhere in landslides"),
+        ),
+    ),
+)
+
+REFIT = Setting(
+    key="refit",
+    title="Train on all labels at the end",
+    help="After the held-out blocks have measured the model, train once more with the same "
+    "settings on all labels. The map gets better; the scores stay those of the measured model. "
+    "Takes about twice as long.",
+    default=True,
+)
+
+TRAIN_SETTINGS = (
+    epochs_setting(15, "An epoch is 30 batches of windows from all scenes."),
+    VERTICAL_UNIT,
+    *NETWORK,
+    *STEPS,
+    *CONTRAST,
+    REFIT,
+    VALIDATION_SHARE,
+    CROSS_VALIDATION,
+    BLOCK,
+    SEED,
+    DEVICE,
+)
+PREDICT_SETTINGS = (
+    VERTICAL_UNIT,
+    *segmentation_settings(hysteresis=0.15, fill_holes=10_000.0, minimum_area=2000.0),
+)
