@@ -1,5 +1,6 @@
 """MineC2FNet: mining footprints, coarse to fine. Facts only; torch is elsewhere."""
 
+from ...classes import MapClass
 from ...family import Family, Recipe, Reference, Role
 from .settings import PREDICT_SETTINGS, TRAIN_SETTINGS
 
@@ -40,4 +41,5 @@ MINEC2FNET = Family(
     ),
     recipe=_recipe,
     binary=True,
+    target=MapClass(1, "mine", "#d55e00"),
 )

@@ -1,6 +1,17 @@
 """What a user may set when training, refining and applying a MineC2FNet model."""
 
-from ...settings import DEVICE, SEED, VALIDATION_SHARE, Choice, Setting, epochs_setting
+from ...segmentation.settings import segmentation_settings
+from ...settings import (
+    BLOCK,
+    CROSS_VALIDATION,
+    DEVICE,
+    REFIT,
+    SEED,
+    VALIDATION_SHARE,
+    Choice,
+    Setting,
+    epochs_setting,
+)
 
 _TRUSTS = (
     Choice("pixel", "As sure as the teacher is of the right answer, pixel by pixel"),
@@ -194,8 +205,13 @@ TRAIN_SETTINGS = (
     *COARSE,
     *STEPS,
     *DISTILLATION,
+    REFIT,
     VALIDATION_SHARE,
+    CROSS_VALIDATION,
+    BLOCK,
     SEED,
     DEVICE,
 )
-PREDICT_SETTINGS = (DEVICE,)
+PREDICT_SETTINGS = segmentation_settings(
+    hysteresis=0.1, closing=1, fill_holes=5_000.0, minimum_area=10_000.0
+)

@@ -1,4 +1,4 @@
-"""The two stages for the shared training loop: a teacher on coarse labels, a student on fine ones."""
+"""Both stages for the shared loop: a teacher on coarse labels, a student on fine ones."""
 
 import copy
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...nn.decay import ParameterGroup, parameter_groups
 from ...segmentation.losses import segmentation_loss
 from ...segmentation.sampler import Batch
-from ...training.loop import Evaluation
+from ...training.loop import Evaluation, Plain
 from .augmentation import Augmentation, Windows, augmented
 from .distillation import Distillation, feature_loss, prediction_loss, trust_map
 from .network import FootprintNet, Tapped
@@ -60,7 +60,7 @@ class Lesson:
         return segmentation_loss(logits, windows.target, windows.labelled, weight)
 
 
-class CoarseTrainee:
+class CoarseTrainee(Plain):
     """Stage 1, and plain fine-tuning: the labels alone."""
 
     def __init__(self, network: FootprintNet, lesson: Lesson, evaluate: Evaluate) -> None:
@@ -83,7 +83,7 @@ class CoarseTrainee:
         return self._evaluate(network)
 
 
-class FineTrainee:
+class FineTrainee(Plain):
     """Stage 2: the labels, and the teacher where it may be trusted.
 
     The student starts from the teacher's weights (`student_of`). Both see the same pixels. Without

@@ -1,0 +1,206 @@
+"""What MineC2FNet brings to the shared training: stage 1 alone, or stage 2 behind a teacher."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ...card import Band, Card, CardInput
+from ...device import Device
+from ...errors import ModelFileError
+from ...family import Family
+from ...model_file import load_into
+from ...scene.source import Mask, RasterFacts
+from ...segmentation.design import Effort
+from ...segmentation.sampler import Ground, Sampler, channel_statistics
+from ...segmentation.sites import IGNORED, Site, Sites
+from ...settings import Value
+from ...training.loop import Evaluation, Plan, State
+from . import MINEC2FNET
+from .architecture import Architecture
+from .augmentation import Augmentation
+from .distillation import Distillation
+from .labels import coarse_target
+from .network import FootprintNet
+from .segmenter import MineC2FSegmenter
+from .statistics import Statistics
+from .trainee import CoarseTrainee, FineTrainee, Lesson
+from .view import ROLE, ImageView
+
+STEPS_PER_EPOCH = 20
+# Bands of longer waves (µm) may be missing in other products, so training may drop them.
+_RED_ENDS = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """An earlier model: its card, and its weights on the CPU."""
+
+    card: Card
+    state: State
+
+    def network(self) -> FootprintNet:
+        """The teacher's network, as it was."""
+        network = FootprintNet(Architecture.from_json(self.card.architecture))
+        network.load_state_dict(self.state)
+        return network
+
+    @property
+    def statistics(self) -> Statistics:
+        """Mean and deviation of the coarse training part; the student keeps them."""
+        return Statistics.of_card(self.card.input(ROLE))
+
+    @property
+    def working_gsd(self) -> float:
+        """The pixel size in metres that the teacher works on."""
+        return float(str(self.card.architecture["working_gsd"]))
+
+
+def teacher_from(path: str, card: Card) -> Teacher:
+    """The model file at `path` as a teacher.
+
+    Raises:
+        ModelFileError: it is of another family, or its weights do not fit its card.
+    """
+    if card.family != MINEC2FNET.key:
+        raise ModelFileError(
+            f"The teacher {card.name} is of the family {card.family}; choose a model that "
+            f"“{MINEC2FNET.title}” trained."
+        )
+    network = FootprintNet(Architecture.from_json(card.architecture))
+    load_into(network, path)
+    return Teacher(card, network.state_dict())
+
+
+class FootprintDesign:
+    """Stage 1 without a teacher, stage 2 with one; see `segmentation.design.Design`."""
+
+    def __init__(
+        self, settings: Mapping[str, Value], teacher: Teacher | None = None, *, fine: bool = False
+    ) -> None:
+        """`settings` are those of the family; with a teacher, labels count as drawn.
+
+        `fine` takes labels as drawn without a teacher too.
+        """
+        self.family: Family = MINEC2FNET
+        self.settings = settings
+        self.teacher = teacher
+        self._fine = fine or teacher is not None
+        window = teacher.card.window if teacher else int(settings["window"])
+        self.effort = Effort(self._plan(), int(settings["batch"]), window, gap=window // 2)
+        self.working_gsd = teacher.working_gsd if teacher else float(settings["working_gsd"])
+        self._droppable: tuple[int, ...] = ()
+
+    def _plan(self) -> Plan:
+        rate = float(self.settings["learning_rate"])
+        if self.teacher is None:
+            return Plan(int(self.settings["epochs"]), STEPS_PER_EPOCH, rate)
+        rate *= float(self.settings["rate_factor"])
+        return Plan(int(self.settings["fine_epochs"]), STEPS_PER_EPOCH, rate)
+
+    def view(self, facts: Mapping[str, RasterFacts]) -> ImageView:
+        """The bands of the image as reflectance."""
+        bands = facts[ROLE].bands
+        self._droppable = droppable_bands(bands)
+        scale, offset = (self.settings[f"reflectance_{one}"] for one in ("scale", "offset"))
+        return ImageView(len(bands), float(scale), float(offset))
+
+    def ground(self, site: Site, counts: Mask) -> Ground:
+        """A site with its outlines as soft as they are uncertain; fine ones count as drawn."""
+        footprint, labelled = site.target == 1, site.target != IGNORED
+        metres = 0.0 if self._fine else float(self.settings["boundary_uncertainty"])
+        kind = "hard" if self._fine else str(self.settings["boundary"])
+        target = coarse_target(footprint, labelled, kind, metres / site.grid.gsd)
+        return Ground(site.values, site.valid, target.values, target.labelled & counts)
+
+    def statistics(self, grounds: Sequence[Ground]) -> Statistics:
+        """Those of the training ground, or the teacher's."""
+        if self.teacher is not None:
+            return self.teacher.statistics
+        mean, deviation = channel_statistics(grounds)
+        return Statistics(*(torch.tensor(one, dtype=torch.float32) for one in (mean, deviation)))
+
+    def architecture(self, sites: Sites) -> Mapping[str, object]:
+        """The network's numbers, the working pixel size, and what makes reflectance."""
+        own = Architecture(sites.view.channels, str(self.settings["profile"]))
+        if self.teacher is not None:
+            own = Architecture.from_json(self.teacher.card.architecture)
+        kept = {key: self.settings[key] for key in ("reflectance_scale", "reflectance_offset")}
+        return {**own.to_json(), "working_gsd": sites.gsd, **kept}
+
+    def inputs(self, sites: Sites, statistics: Statistics) -> tuple[CardInput, ...]:
+        """The image; mean and deviation are those of its reflectance."""
+        facts = sites.facts[0][ROLE]
+        known = self.teacher.card.input(ROLE) if self.teacher else None
+        return (
+            CardInput(
+                role=ROLE,
+                bands=known.bands if known else facts.bands,
+                mean=tuple(statistics.mean.tolist()),
+                std=tuple(statistics.std.tolist()),
+                gsd=facts.gsd,
+                data_type=facts.data_type,
+                nodata=facts.nodata,
+            ),
+        )
+
+    def network(self, architecture: Mapping[str, object]) -> nn.Module:
+        """A network with random weights, or with the teacher's."""
+        if self.teacher is not None:
+            return self.teacher.network()
+        return FootprintNet(Architecture.from_json(architecture))
+
+    def trainee(
+        self,
+        network: nn.Module,
+        sampler: Sampler,
+        statistics: Statistics,
+        effort: Effort,
+        device: Device,
+    ) -> CoarseTrainee | FineTrainee:
+        """Stage 1, or stage 2 where there is a teacher."""
+        if not isinstance(network, FootprintNet):
+            raise TypeError(f"{type(network).__name__} is no network of this family")
+        how = Augmentation(droppable=self._droppable)
+        lesson = Lesson(sampler, statistics, how, int(self.settings["seed"]), device.torch)
+        if self.teacher is None:
+            return CoarseTrainee(network, lesson, _unasked)
+        teacher = self.teacher.network().to(device.torch)
+        return FineTrainee(network, teacher, lesson, distillation_of(self.settings), _unasked)
+
+    def segmenter(
+        self, network: nn.Module, statistics: Statistics, device: Device
+    ) -> MineC2FSegmenter:
+        """The network as it is applied, to bands that are reflectance already."""
+        return MineC2FSegmenter(ImageView(len(statistics.mean)), network, statistics)
+
+    def exported(self, state: State) -> State:
+        """All of the weights."""
+        return state
+
+
+def distillation_of(settings: Mapping[str, Value]) -> Distillation:
+    """How the student listens, as the settings say."""
+    return Distillation(
+        trust=str(settings["trust"]),
+        gamma=float(settings["gamma"]),
+        prediction_weight=float(settings["lambda_prediction"]),
+        feature_weight=float(settings["lambda_feature"]),
+        feature=str(settings["feature"]),
+        temperature=float(settings["temperature"]),
+    )
+
+
+def droppable_bands(bands: Sequence[Band]) -> tuple[int, ...]:
+    """The indexes of bands that are not blue, green or red, where wavelengths tell."""
+    return tuple(
+        index
+        for index, band in enumerate(bands)
+        if band.wavelength is not None and band.wavelength > _RED_ENDS
+    )
+
+
+def _unasked(network: nn.Module) -> Evaluation | None:
+    """The shared training judges epochs itself."""
+    return None
