@@ -1,4 +1,4 @@
-"""What MineC2FNet brings to the shared training: stage 1 alone, or stage 2 behind a teacher."""
+"""What MineC2FNet brings to the shared training: stage 1 on coarse labels, stage 2 on fine ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,67 +34,68 @@ _RED_ENDS = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Teacher:
-    """An earlier model: its card, and its weights on the CPU."""
+class Earlier:
+    """An earlier model, teacher or start: its card, and its weights on the CPU."""
 
     card: Card
     state: State
 
     def network(self) -> FootprintNet:
-        """The teacher's network, as it was."""
+        """The network as it was."""
         network = FootprintNet(Architecture.from_json(self.card.architecture))
         network.load_state_dict(self.state)
         return network
 
     @property
     def statistics(self) -> Statistics:
-        """Mean and deviation of the coarse training part; the student keeps them."""
+        """Mean and deviation of the first training part; whoever goes on keeps them."""
         return Statistics.of_card(self.card.input(ROLE))
 
     @property
     def working_gsd(self) -> float:
-        """The pixel size in metres that the teacher works on."""
+        """The pixel size in metres that the model works on."""
         return float(str(self.card.architecture["working_gsd"]))
 
 
-def teacher_from(path: str, card: Card) -> Teacher:
-    """The model file at `path` as a teacher.
+def earlier_model(path: str, card: Card) -> Earlier:
+    """The model file at `path`, to start from or to learn from.
 
     Raises:
         ModelFileError: it is of another family, or its weights do not fit its card.
     """
     if card.family != MINEC2FNET.key:
         raise ModelFileError(
-            f"The teacher {card.name} is of the family {card.family}; choose a model that "
+            f"The model {card.name} is of the family {card.family}; choose a model that "
             f"“{MINEC2FNET.title}” trained."
         )
     network = FootprintNet(Architecture.from_json(card.architecture))
     load_into(network, path)
-    return Teacher(card, network.state_dict())
+    return Earlier(card, network.state_dict())
 
 
 class FootprintDesign:
-    """Stage 1 without a teacher, stage 2 with one; see `segmentation.design.Design`."""
+    """One stage of a training; see `segmentation.design.Design`.
+
+    The network starts from the `earlier` model where there is one, and keeps its bands, statistics,
+    window and pixel size. In stage 2 that model is the teacher, too.
+    """
 
     def __init__(
-        self, settings: Mapping[str, Value], teacher: Teacher | None = None, *, fine: bool = False
+        self, settings: Mapping[str, Value], earlier: Earlier | None = None, *, fine: bool = False
     ) -> None:
-        """`settings` are those of the family; with a teacher, labels count as drawn.
-
-        `fine` takes labels as drawn without a teacher too.
-        """
+        """`settings` are those of the family. With `fine`, outlines count as drawn: stage 2."""
         self.family: Family = MINEC2FNET
         self.settings = settings
-        self.teacher = teacher
-        self._fine = fine or teacher is not None
-        window = teacher.card.window if teacher else int(settings["window"])
+        self._earlier = earlier
+        self._fine = fine
+        window = earlier.card.window if earlier else int(settings["window"])
         self.effort = Effort(self._plan(), int(settings["batch"]), window, gap=window // 2)
-        self.working_gsd = teacher.working_gsd if teacher else float(settings["working_gsd"])
+        self.working_gsd = earlier.working_gsd if earlier else float(settings["working_gsd"])
         self._droppable: tuple[int, ...] = ()
 
     def _plan(self) -> Plan:
         rate = float(self.settings["learning_rate"])
-        if self.teacher is None:
+        if self._earlier is None or not self._fine:
             return Plan(int(self.settings["epochs"]), STEPS_PER_EPOCH, rate)
         rate *= float(self.settings["rate_factor"])
         return Plan(int(self.settings["fine_epochs"]), STEPS_PER_EPOCH, rate)
@@ -115,24 +116,24 @@ class FootprintDesign:
         return Ground(site.values, site.valid, target.values, target.labelled & counts)
 
     def statistics(self, grounds: Sequence[Ground]) -> Statistics:
-        """Those of the training ground, or the teacher's."""
-        if self.teacher is not None:
-            return self.teacher.statistics
+        """Those of the training ground, or the earlier model's."""
+        if self._earlier is not None:
+            return self._earlier.statistics
         mean, deviation = channel_statistics(grounds)
         return Statistics(*(torch.tensor(one, dtype=torch.float32) for one in (mean, deviation)))
 
     def architecture(self, sites: Sites) -> Mapping[str, object]:
         """The network's numbers, the working pixel size, and what makes reflectance."""
         own = Architecture(sites.view.channels, str(self.settings["profile"]))
-        if self.teacher is not None:
-            own = Architecture.from_json(self.teacher.card.architecture)
+        if self._earlier is not None:
+            own = Architecture.from_json(self._earlier.card.architecture)
         kept = {key: self.settings[key] for key in ("reflectance_scale", "reflectance_offset")}
         return {**own.to_json(), "working_gsd": sites.gsd, **kept}
 
     def inputs(self, sites: Sites, statistics: Statistics) -> tuple[CardInput, ...]:
         """The image; mean and deviation are those of its reflectance."""
         facts = sites.facts[0][ROLE]
-        known = self.teacher.card.input(ROLE) if self.teacher else None
+        known = self._earlier.card.input(ROLE) if self._earlier else None
         return (
             CardInput(
                 role=ROLE,
@@ -146,9 +147,9 @@ class FootprintDesign:
         )
 
     def network(self, architecture: Mapping[str, object]) -> nn.Module:
-        """A network with random weights, or with the teacher's."""
-        if self.teacher is not None:
-            return self.teacher.network()
+        """A network with random weights, or with the earlier model's."""
+        if self._earlier is not None:
+            return self._earlier.network()
         return FootprintNet(Architecture.from_json(architecture))
 
     def trainee(
@@ -159,14 +160,14 @@ class FootprintDesign:
         effort: Effort,
         device: Device,
     ) -> CoarseTrainee | FineTrainee:
-        """Stage 1, or stage 2 where there is a teacher."""
+        """Labels alone, or in stage 2 labels and teacher."""
         if not isinstance(network, FootprintNet):
             raise TypeError(f"{type(network).__name__} is no network of this family")
         how = Augmentation(droppable=self._droppable)
         lesson = Lesson(sampler, statistics, how, int(self.settings["seed"]), device.torch)
-        if self.teacher is None:
+        if self._earlier is None or not self._fine:
             return CoarseTrainee(network, lesson, _unasked)
-        teacher = self.teacher.network().to(device.torch)
+        teacher = self._earlier.network().to(device.torch)
         return FineTrainee(network, teacher, lesson, distillation_of(self.settings), _unasked)
 
     def segmenter(

@@ -14,11 +14,11 @@ from terraweave.core.errors import ModelFileError
 from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.architecture import Architecture
 from terraweave.core.families.minec2fnet.design import (
+    Earlier,
     FootprintDesign,
-    Teacher,
     distillation_of,
     droppable_bands,
-    teacher_from,
+    earlier_model,
 )
 from terraweave.core.families.minec2fnet.distillation import FEATURES, TRUSTS, Distillation
 from terraweave.core.families.minec2fnet.labels import BOUNDARIES
@@ -47,7 +47,7 @@ def site(gsd: float = 10.0) -> Site:
     return Site("site", grid, values, np.ones((80, 80), bool), target)
 
 
-def teacher(**more: object) -> Teacher:
+def coarse_model() -> Earlier:
     bands = tuple(Band(name) for name in ("B2", "B3", "B4", "B8"))
     network = FootprintNet(Architecture(4))
     card = Card(
@@ -59,7 +59,7 @@ def teacher(**more: object) -> Teacher:
         overlap=48,
         architecture={**Architecture(4).to_json(), "working_gsd": 20.0},
     )
-    return Teacher(card, network.state_dict())
+    return Earlier(card, network.state_dict())
 
 
 @pytest.mark.parametrize(("gsd", "pixels"), [(10.0, 6), (20.0, 3)])
@@ -72,11 +72,10 @@ def test_outlines_are_as_soft_as_their_uncertainty_in_metres(gsd: float, pixels:
     assert ground.counts[:70].all()
 
 
-def test_with_a_teacher_outlines_count_as_drawn() -> None:
+def test_fine_outlines_count_as_drawn() -> None:
     one = site()
-    for design in (FootprintDesign(settings(), teacher()), FootprintDesign(settings(), fine=True)):
-        ground = design.ground(one, one.target <= 1)
-        assert set(np.unique(ground.target)) == {0, 1}
+    ground = FootprintDesign(settings(), fine=True).ground(one, one.target <= 1)
+    assert set(np.unique(ground.target)) == {0, 1}
 
 
 def test_ground_that_validates_teaches_nothing_but_its_outlines_are_known() -> None:
@@ -89,7 +88,7 @@ def test_ground_that_validates_teaches_nothing_but_its_outlines_are_known() -> N
 
 
 def test_the_student_keeps_the_teachers_statistics_window_and_pixel_size() -> None:
-    design = FootprintDesign(settings(), teacher())
+    design = FootprintDesign(settings(), coarse_model(), fine=True)
     one = site()
     statistics = design.statistics([design.ground(one, one.target <= 1)])
     assert statistics.mean.tolist() == [900.0] * 4
@@ -107,8 +106,8 @@ def test_without_a_teacher_statistics_are_those_of_the_training_ground() -> None
 
 
 def test_the_student_starts_as_the_teacher_and_learns_more_gently() -> None:
-    one, alone = teacher(), FootprintDesign(settings())
-    design = FootprintDesign(settings(rate_factor=0.3, fine_epochs=7), one)
+    one, alone = coarse_model(), FootprintDesign(settings())
+    design = FootprintDesign(settings(rate_factor=0.3, fine_epochs=7), one, fine=True)
     network = design.network({})
     assert all(torch.equal(network.state_dict()[key], one.state[key]) for key in one.state)
     assert design.effort.plan.epochs == 7
@@ -116,16 +115,26 @@ def test_the_student_starts_as_the_teacher_and_learns_more_gently() -> None:
     assert design.effort.plan.learning_rate == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("with_teacher", [False, True])
-def test_a_trainee_has_a_loss_with_a_gradient(with_teacher: bool) -> None:
-    design = FootprintDesign(settings(), teacher() if with_teacher else None)
+@pytest.mark.parametrize(
+    ("earlier", "fine", "kind"),
+    [
+        (None, False, CoarseTrainee),
+        (coarse_model(), False, CoarseTrainee),
+        (None, True, CoarseTrainee),
+        (coarse_model(), True, FineTrainee),
+    ],
+)
+def test_a_teacher_has_a_say_in_stage_2_only(
+    earlier: Earlier | None, fine: bool, kind: type[CoarseTrainee | FineTrainee]
+) -> None:
+    design = FootprintDesign(settings(), earlier, fine=fine)
     one = site()
     grounds = [design.ground(one, one.target <= 1)]
     view = design.view({"IMAGE": _Facts()})
     sampler = Sampler(grounds, view, window=64, batch=2, seed=0)
     network = design.network(Architecture(4).to_json())
     trainee = design.trainee(network, sampler, design.statistics(grounds), design.effort, CPU)
-    assert isinstance(trainee, FineTrainee if with_teacher else CoarseTrainee)
+    assert isinstance(trainee, kind)
     trainee.loss(0, 0).backward()
     assert all(one.grad is not None for one in network.parameters())
 
@@ -154,15 +163,15 @@ def test_settings_become_the_distillation() -> None:
     assert found == Distillation("hard", 2.0, 0.5, 0.0, "attention-map", 3.0)
 
 
-def test_a_model_file_becomes_a_teacher(tmp_path: Path) -> None:
-    one = teacher()
+def test_a_model_file_becomes_an_earlier_model(tmp_path: Path) -> None:
+    one = coarse_model()
     write_model(tmp_path / "coarse.safetensors", one.card, one.state)
-    found = teacher_from(str(tmp_path / "coarse.safetensors"), one.card)
+    found = earlier_model(str(tmp_path / "coarse.safetensors"), one.card)
     bands = torch.randn(1, 4, 32, 32)
     assert torch.equal(found.network()(bands), one.network()(bands))
 
 
-def test_a_teacher_of_another_family_is_refused() -> None:
-    card = Card("das2f", "cover", teacher().card.inputs, teacher().card.classes, 8, 0, {})
+def test_a_model_of_another_family_is_refused() -> None:
+    card = Card("das2f", "cover", coarse_model().card.inputs, coarse_model().card.classes, 8, 0, {})
     with pytest.raises(ModelFileError, match="cover is of the family das2f; choose a model that"):
-        teacher_from("cover.safetensors", card)
+        earlier_model("cover.safetensors", card)
