@@ -31,7 +31,9 @@ def hills(rows: int = 40, columns: int = 52, seed: int = 3) -> Doubles:
     random = np.random.default_rng(seed)
     row, column = np.mgrid[:rows, :columns]
     waves = 40 * np.sin(row / 6) + 25 * np.cos(column / 5 + row / 11)
-    return (1500 + waves + random.normal(0, 1.5, waves.shape)).astype(np.float32).astype(float)
+    heights = 1500 + waves + random.normal(0, 1.5, waves.shape)
+    # GDAL adds up in float32; heights in 1/64 m leave it nothing to round.
+    return np.round(heights * 64) / 64
 
 
 def derived(elevation: Doubles, valid: np.ndarray | None = None) -> Gradient:
@@ -116,8 +118,11 @@ def test_hillshade_turns_with_the_ground(quarters: int, flip: bool) -> None:
     np.testing.assert_allclose(
         hillshade(derived(turn(hills()))), turn(hillshade(derived(hills()))), atol=1e-12
     )
-    single = [shade(derived(turn(hills())), AZIMUTHS[0]), turn(shade(derived(hills()), 45.0))]
-    assert (quarters == 0 and not flip) or np.abs(single[0] - single[1]).max() > 0.01 or flip
+
+
+def test_a_single_sun_does_not_turn_with_the_ground() -> None:
+    turned_first = shade(derived(np.rot90(hills())), AZIMUTHS[0])
+    assert np.abs(turned_first - np.rot90(shade(derived(hills()), AZIMUTHS[0]))).max() > 0.1
 
 
 def test_missing_pixels_take_their_neighbours_along() -> None:
