@@ -20,6 +20,14 @@ def _predict(job: Job, progress: Progress) -> dict[str, object]:
     return family_named(_family_of(job)).recipe().predict(job, progress)
 
 
+def _estimate(job: Job, progress: Progress) -> dict[str, object]:
+    from ..estimate import estimate
+
+    # With labels it is a training, whose model, if any, is only where it starts from.
+    key = job.family if job.labels is not None else _family_of(job)
+    return dict(estimate(family_named(key).recipe(), job, progress))
+
+
 def _import_checkpoint(job: Job, progress: Progress) -> dict[str, object]:
     family = family_named(job.family)
     if not family.imports_checkpoints:
@@ -87,6 +95,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
     {
         "train": _train,
         "predict": _predict,
+        "estimate": _estimate,
         "inspect": _inspect,
         "import": _import_checkpoint,
         "sample": _sample,

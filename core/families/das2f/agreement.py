@@ -57,8 +57,7 @@ class Checked:
         """`mode` fills `region`."""
         self._mode = mode
         self._pixels = pixels
-        total = region.shape.pixels
-        self._share = min(1.0, min(max(_SHARE * total, _FEWEST), _MOST) / total)
+        self._share = sampled_share(region.shape.pixels)
         self.agreement = Agreement(0, 0)
 
     def __call__(self, window: Window) -> Strip:
@@ -73,3 +72,8 @@ class Checked:
             before = self.agreement
             self.agreement = Agreement(before.sampled + len(rows), before.equal + equal)
         return strip
+
+
+def sampled_share(pixels: int) -> float:
+    """The share, 0–1, of so many pixels that is looked at once more."""
+    return min(1.0, min(max(_SHARE * pixels, _FEWEST), _MOST) / pixels)

@@ -32,7 +32,7 @@ from .patches import Statistics
 _BLOCK = (128, 1024)
 # About a minute and a half of windows on two cores.
 _EXACT_UP_TO = 250_000
-_PREVIEW_STRIDE = 16
+PREVIEW_STRIDE = 16
 
 
 def predict(job: Job, progress: Progress) -> dict[str, object]:
@@ -46,10 +46,10 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
     device = choose_device(str(settings["device"]))
     progress.log(device.reason)
     ratio = card.input("PAN").scale
-    with _open(job, card, progress) as scene:
+    with opened(job, card, progress) as scene:
         region = scene.grid.window_of(job.extent) if job.extent else scene.grid.window
         classifier = Classifier(
-            lambda target: _folded(network, target, progress),
+            lambda target: folded(network, target, progress),
             statistics_of(card),
             window=card.window,
             ratio=ratio,
@@ -57,7 +57,7 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
             progress=progress,
             orientations=int(settings["orientations"]),
         )
-        settings = {**settings, "mode": _chosen_mode(settings, region, progress)}
+        settings = {**settings, "mode": chosen_mode(settings, region, progress)}
         pixels = ScenePixels(scene, classifier, ratio, len(card.classes))
         mode = _mode(settings, pixels, region)
         check = None if isinstance(mode, Exact) else Checked(mode, pixels, region)
@@ -86,7 +86,7 @@ def predict(job: Job, progress: Progress) -> dict[str, object]:
     return values if written.polygons is None else {**values, "POLYGON_COUNT": written.polygons}
 
 
-def _open(job: Job, card: Card, progress: Progress) -> AbstractContextManager[Scene]:
+def opened(job: Job, card: Card, progress: Progress) -> AbstractContextManager[Scene]:
     """The job's scene with the bands and the scale that the model was trained on."""
     for role in (role.key for role in DAS2F.roles):
         if len(job.inputs.get(role, ())) != 1:
@@ -123,16 +123,16 @@ def statistics_of(card: Card) -> Statistics:
     return Statistics(*(torch.tensor(part, dtype=torch.float32) for part in parts))
 
 
-def _folded(network: Das2f, device: torch.device, progress: Progress) -> Network:
+def folded(network: Das2f, device: torch.device, progress: Progress) -> Network:
     """The network in its fast form on `device`; the log says what it computes with."""
     with progress.stage("Preparing the network", 0.01):
-        folded = FoldedDas2f(network.to(device))
-    for reason in folded.reasons:
+        made = FoldedDas2f(network.to(device))
+    for reason in made.reasons:
         progress.log(reason)
-    return folded
+    return made
 
 
-def _chosen_mode(settings: dict[str, Value], region: Window, progress: Progress) -> str:
+def chosen_mode(settings: dict[str, Value], region: Window, progress: Progress) -> str:
     """The mode that is set; `auto` is exact for small scenes and adaptive for large ones."""
     mode = str(settings["mode"])
     if mode != "auto":
@@ -150,7 +150,7 @@ def _mode(settings: dict[str, Value], pixels: ScenePixels, region: Window) -> Mo
         "exact": lambda: Exact(pixels),
         "adaptive": lambda: Adaptive(pixels, region),
         "stride": lambda: Stride(pixels, region, int(settings["stride"])),
-        "preview": lambda: Stride(pixels, region, _PREVIEW_STRIDE),
+        "preview": lambda: Stride(pixels, region, PREVIEW_STRIDE),
     }
     return modes[str(settings["mode"])]()
 

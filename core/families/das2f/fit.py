@@ -23,7 +23,7 @@ _DECAY = 0.05
 _SMOOTHING = 0.05
 _EVALUATION_BATCH = 128
 # Held-out pixels that are looked at after each epoch; the last word has all of them.
-_QUICK_LOOK = 2000
+QUICK_LOOK = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class PixelTrainee(Plain):
             return None
         index = np.random.default_rng(self._fit.seed).permutation(len(self._held_out))
         scores, loss = measured(
-            network, self._held_out, torch.from_numpy(index[:_QUICK_LOOK]), self._fit
+            network, self._held_out, torch.from_numpy(index[:QUICK_LOOK]), self._fit
         )
         accuracy, macro = scores.overall_accuracy or 0.0, scores.macro_f1 or 0.0
         return Evaluation(
