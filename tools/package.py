@@ -1,7 +1,8 @@
 """Builds build/terraweave-VERSION.zip as the plugin site wants it, and scans it as the site does.
 
-Takes the committed or staged files of the shipped rooms, so that nothing strays in from the
-working folder. Needs the standard library, git, and the scanners in .venv/package.
+Takes the committed or staged files of the shipped rooms as git has them, so that they fit
+together and nothing strays in from the working folder. Needs the standard library, git, and the
+scanners in .venv/package.
 """
 
 import configparser
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,6 +52,8 @@ def main() -> int:
     except PackageError as error:
         print(f"terraweave: {error}", file=sys.stderr)
         return 1
+    for line in left_out():
+        print(f"terraweave: not in the package, since it is neither committed nor staged: {line}")
     size = target.stat().st_size
     print(
         f"terraweave: {target.relative_to(ROOT)} holds {len(files)} files, {size / 1024:.0f} KiB."
@@ -71,38 +75,54 @@ def read_metadata() -> dict[str, str]:
     return metadata
 
 
-def shipped_files() -> list[str]:
-    """The files of the shipped rooms that git knows, in order."""
-    listed = subprocess.run(
-        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--", *SHIPPED],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    files = sorted(name for name in listed.split("\0") if name and (ROOT / name).is_file())
+def shipped_files() -> dict[str, bytes]:
+    """The files of the shipped rooms that git knows, as they are committed or staged."""
+    names = git("ls-files", "-z", "--", *SHIPPED)
+    files = sorted(name for name in names.decode().split("\0") if name)
     absent = [room for room in SHIPPED if not any(f.split("/")[0] == room for f in files)]
     if absent:
         raise PackageError(f"git knows no files of {', '.join(absent)}; commit them first.")
-    return files
+    with tempfile.TemporaryDirectory() as folder:
+        git("checkout-index", "-z", "--stdin", f"--prefix={folder}/", given=names)
+        return {name: (Path(folder) / name).read_bytes() for name in files}
 
 
-def check_files(files: list[str]) -> None:
-    """Refuse hidden files and binaries; pictures may hold any byte."""
-    for name in files:
-        path = ROOT / name
-        if any(part.startswith(".") for part in Path(name).parts):
+def left_out() -> list[str]:
+    """What the package does not have yet: changes that are not staged, and files new to git.
+
+    Each as git says it: two letters and the name.
+    """
+    lines = git("status", "--porcelain", "-z", "--untracked-files=all", "--", *SHIPPED)
+    return [line for line in lines.decode().split("\0") if line[1:2].strip()]
+
+
+def git(*arguments: str, given: bytes = b"") -> bytes:
+    """What git answers about this checkout."""
+    command = ["git", "-c", f"safe.directory={ROOT}", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, input=given).stdout
+
+
+def check_files(files: Mapping[str, bytes]) -> None:
+    """Refuse tests, hidden files and binaries; pictures may hold any byte."""
+    for name, content in files.items():
+        path = Path(name)
+        if any(part.startswith(".") for part in path.parts):
             raise PackageError(f"{name} is hidden; the plugin site refuses hidden files.")
-        if path.suffix not in PICTURES and b"\0" in path.read_bytes():
+        if {"tests", "conftest.py"} & set(path.parts) or path.name.startswith("test_"):
+            raise PackageError(f"{name} is a test; tests belong into tests/, which is not shipped.")
+        if path.suffix not in PICTURES and b"\0" in content:
             raise PackageError(f"{name} is binary; the plugin site takes sources only.")
 
 
-def write_zip(target: Path, files: list[str]) -> None:
+def write_zip(target: Path, files: Mapping[str, bytes]) -> None:
     """The archive, with everything below one folder `terraweave`; same sources, same bytes."""
     target.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name in files:
+        for name, content in files.items():
             entry = zipfile.ZipInfo(f"terraweave/{name}", EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, (ROOT / name).read_bytes())
+            archive.writestr(entry, content)
     if target.stat().st_size > LARGEST:
         raise PackageError(
             f"{target.name} has {target.stat().st_size / 2**20:.1f} MiB; the site takes 25 at most."
