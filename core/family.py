@@ -40,6 +40,20 @@ class Reference:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """A second stage, in which a model goes on with few labels that are more precise.
+
+    `labels` says what those are, `settings` what may be set when the stage runs by itself. The
+    family's recipe then is a `RefiningRecipe`.
+    """
+
+    title: str
+    help: str
+    labels: str
+    settings: tuple[Setting, ...]
+
+
 class Recipe(Protocol):
     """What a family can do; made on demand, because it imports torch."""
 
@@ -53,12 +67,20 @@ class Recipe(Protocol):
         """Take over a checkpoint of the paper's own code as a model file."""
 
 
+class RefiningRecipe(Recipe, Protocol):
+    """The recipe of a family with a refinement."""
+
+    def refine(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Go on from the job's model with its labels, and return the values to report."""
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """The facts about one model family; everything that lists families is driven by them.
 
     A `binary` family finds one class, `target` where the labels do not name it otherwise, and
-    tells it from everything else.
+    tells it from everything else. With a `refinement`, training takes the job's FINE_ inputs and
+    labels for a second stage in the same run, and there is a tool for that stage alone.
     """
 
     key: str
@@ -73,6 +95,7 @@ class Family:
     recipe: Callable[[], Recipe]
     binary: bool = False
     target: MapClass | None = None
+    refinement: Refinement | None = None
     imports_checkpoints: bool = False
 
     @property

@@ -62,7 +62,10 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one worker process is asked to do; see `from_json` for the document's form."""
+    """What one worker process is asked to do; see `from_json` for the document's form.
+
+    `features` are further labels and areas by name, such as FINE_LABELS.
+    """
 
     task: str
     family: str = ""
@@ -71,6 +74,7 @@ class Job:
     area: Features | None = None
     model: str = ""
     extent: Extent | None = None
+    features: Mapping[str, Features] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
 
@@ -89,6 +93,7 @@ class Job:
             "area": _features_json(self.area),
             "model": self.model,
             "extent": _extent_json(self.extent),
+            "features": {key: _features_json(one) for key, one in self.features.items()},
             "settings": dict(self.settings),
             "outputs": dict(self.outputs),
         }
@@ -120,6 +125,7 @@ class Job:
             area=_features(document.get("area"), "area"),
             model=_text(document, "model"),
             extent=_extent(document.get("extent")),
+            features=_named_features(document),
             settings=_mapping(document, "settings"),
             outputs={
                 key: _text(_mapping(document, "outputs"), key)
@@ -200,6 +206,12 @@ def _features(data: object, key: str) -> Features | None:
         raise JobError(f"“{key}” in the job document has no path.")
     texts = {part: _text(data, part) for part in ("path", "name", "layer", "field", "crs")}
     return Features(**texts, classes=_classes(data, f"“{key}”"))
+
+
+def _named_features(document: Mapping[str, object]) -> dict[str, Features]:
+    given = _mapping(document, "features")
+    read = {key: _features(given[key], key) for key in given}
+    return {key: one for key, one in read.items() if one is not None}
 
 
 def _classes(data: Mapping[str, object], owner: str) -> tuple[MapClass, ...]:

@@ -16,6 +16,7 @@ from .record import RecordedInput, input_json, is_digest
 
 _CHUNK = 2**20
 _CHUNKS = 16
+_LABELS = ("LABELS", "FINE_LABELS")
 
 
 def software() -> dict[str, str]:
@@ -54,10 +55,12 @@ def recorded_inputs(job: Job) -> tuple[RecordedInput, ...]:
     """Role, name and fingerprint of every input of `job`."""
     images = [(role, one) for role, some in job.inputs.items() for one in some]
     labels, area, model = job.labels, job.area, job.model
+    further = job.features.items()
     return (
         *(_recorded(role, one.title, one.path, bands=one.bands) for role, one in images),
         *([_recorded("LABELS", labels.title, labels.path, field=labels.field)] if labels else []),
         *([_recorded("AREA", area.title, area.path)] if area else []),
+        *(_recorded(key, one.title, one.path, field=one.field) for key, one in further),
         *([_recorded("MODEL", Path(model).name, model)] if model else []),
     )
 
@@ -78,7 +81,7 @@ def training_labels(card: Card) -> tuple[str, ...]:
     inputs = card.provenance.get("inputs")
     found = inputs if isinstance(inputs, list) else []
     digests = (
-        one.get("sha256") for one in found if isinstance(one, dict) and one.get("role") == "LABELS"
+        one.get("sha256") for one in found if isinstance(one, dict) and one.get("role") in _LABELS
     )
     return tuple(one for one in digests if is_digest(one))
 

@@ -85,11 +85,14 @@ def check_images(
     count = len(images[reference.key])
     for role in family.roles:
         layers = images[role.key]
-        if len(layers) != count:
+        if len(layers) not in (1, count):
             raise InputError(
                 f"{reference.title} ({reference.key}) has {count} and {role.title} ({role.key}) "
-                f"has {len(layers)} layers; give one of each for every scene, in the same order."
+                f"has {len(layers)} layers; give one of each for every scene, in the same order, "
+                "or a single one that covers them all."
             )
+        if len(layers) < count:
+            layers = [*layers] * count
         for main, layer in zip(images[reference.key], layers, strict=True):
             check_bands(layer, role)
             check_crs(layer)

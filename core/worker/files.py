@@ -78,7 +78,7 @@ def _input_paths(job: Job) -> Iterator[str]:
     # A training may go on from a model and write over it: it is read before it is replaced.
     if job.model and job.task != "train":
         yield job.model
-    for features in (job.labels, job.area):
+    for features in (job.labels, job.area, *job.features.values()):
         if features is not None:
             yield features.path
 

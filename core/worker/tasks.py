@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
 
 from ..card import read_card
 from ..errors import InputError
 from ..families import family_named
 from ..job import Job
 from ..progress import Progress
+
+if TYPE_CHECKING:
+    from ..family import RefiningRecipe
 
 Task = Callable[[Job, Progress], dict[str, object]]
 
@@ -26,6 +30,14 @@ def _estimate(job: Job, progress: Progress) -> dict[str, object]:
     # With labels it is a training, whose model, if any, is only where it starts from.
     key = job.family if job.labels is not None else _family_of(job)
     return dict(estimate(family_named(key).recipe(), job, progress))
+
+
+def _refine(job: Job, progress: Progress) -> dict[str, object]:
+    family = family_named(job.family)
+    if family.refinement is None:
+        raise InputError(f"{family.title} has no second stage; train it from the start instead.")
+    recipe = cast("RefiningRecipe", family.recipe())
+    return recipe.refine(job, progress)
 
 
 def _import_checkpoint(job: Job, progress: Progress) -> dict[str, object]:
@@ -94,6 +106,7 @@ def _family_of(job: Job) -> str:
 TASKS: Mapping[str, Task] = MappingProxyType(
     {
         "train": _train,
+        "refine": _refine,
         "predict": _predict,
         "estimate": _estimate,
         "inspect": _inspect,

@@ -8,6 +8,7 @@ from .diagnose import DiagnoseAlgorithm
 from .importcheckpoint import ImportCheckpointAlgorithm
 from .inspectmodel import InspectModelAlgorithm
 from .predict import PredictAlgorithm
+from .refine import RefineAlgorithm
 from .rerun import RerunAlgorithm
 from .samplepoints import SamplePointsAlgorithm
 from .samplescene import SampleSceneAlgorithm
@@ -19,6 +20,7 @@ def all_algorithms() -> list[QgsProcessingAlgorithm]:
     """A fresh copy of every algorithm."""
     return [
         *(TrainAlgorithm(family) for family in FAMILIES.values()),
+        *(RefineAlgorithm(family) for family in FAMILIES.values() if family.refinement),
         *(PredictAlgorithm(family) for family in FAMILIES.values()),
         RerunAlgorithm(),
         AssessAlgorithm(),

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ _ICON = Path(__file__).resolve().parents[2] / "resources" / "icons" / "terraweav
 Parameters = dict[str, Any]
 # The files that the host writes for the worker take the first of so many parts of the bar.
 _BAR_PARTS = 20
+# An estimate leaves nothing half done, so that its worker need not be waited for.
+_ESTIMATE_GRACE = 0.5
+
+
+class EstimateTold(QgsProcessingException):
+    """The worker has said what the run would take; nothing else of the run happens."""
 
 
 class TerraweaveAlgorithm(QgsProcessingAlgorithm):
@@ -173,15 +180,27 @@ def exchange_folder(context: QgsProcessingContext) -> Iterator[Path]:
 class Preparation:
     """The files that the host writes before the worker starts, one after the other."""
 
-    def __init__(self, folder: Path, count: int, feedback: QgsProcessingFeedback) -> None:
-        """`count` files are to be written to `folder`."""
+    def __init__(
+        self, folder: Path, count: int, feedback: QgsProcessingFeedback, *, copies: bool = True
+    ) -> None:
+        """`count` files are to be written to `folder`; without `copies` no image is copied."""
         self._folder = folder
+        self._copies = copies
         self._bar = QgsProcessingMultiStepFeedback(_BAR_PARTS, feedback)
         self._steps = QgsProcessingMultiStepFeedback(max(count, 1), self._bar)
         self._done = 0
 
     def source(self, raster: PreparedRaster, stem: str) -> Source:
-        """`raster` as the worker reads it."""
+        """`raster` as the worker reads it.
+
+        Raises:
+            InputError: it has to be copied, and that was not wanted.
+        """
+        if raster.copy is not None and not self._copies:
+            raise InputError(
+                f"“{raster.name}” is no file that the worker can read; the run copies it first, "
+                "which takes time of its own, and only then can more be told."
+            )
         return raster.written(self._folder, stem, self._next())
 
     def features(self, features: PreparedFeatures, stem: str) -> Features:
@@ -200,9 +219,23 @@ def run_with_files(
     count: int,
     make_job: Callable[[Preparation], Job],
 ) -> JobResult:
-    """Run the job that `make_job` makes once its `count` files are written."""
+    """Run the job that `make_job` makes once its `count` files are written.
+
+    A feedback that has `estimate_places`, where the outputs are to lie by their names, wants to
+    know what the job would take, and gets it by its `take_estimate`.
+
+    Raises:
+        EstimateTold: the feedback has got its estimate.
+    """
+    places: Mapping[str, str] | None = getattr(feedback, "estimate_places", None)
     with exchange_folder(context) as folder:
-        return run_job(make_job(Preparation(folder, count, feedback)), feedback)
+        if places is None:
+            return run_job(make_job(Preparation(folder, count, feedback)), feedback)
+        job = make_job(Preparation(folder, count, feedback, copies=False))
+        outputs = {name: places.get(name) or path for name, path in job.outputs.items()}
+        asked = replace(job, task="estimate", outputs=outputs)
+        feedback.take_estimate(run_job(asked, feedback, grace=_ESTIMATE_GRACE).values)
+    raise EstimateTold("The estimate is there.")
 
 
 def numbers_only(values: Mapping[str, object], names: tuple[str, ...]) -> dict[str, float]:

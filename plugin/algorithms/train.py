@@ -37,12 +37,20 @@ from .base import (
 )
 from .field_widget import following_field
 from .forms import family_help, parameter_of, setting_values, with_help
+from .further import FurtherScenes
 
 SCORES = (
     ("OA", "Overall accuracy"),
     ("AA", "Average accuracy"),
     ("KAPPA", "Kappa"),
     ("MACRO_F1", "Macro-F1"),
+)
+CLASS_SCORES = (
+    ("IOU", "IoU of the class"),
+    ("F1", "F1 of the class"),
+    ("PRECISION", "Precision of the class"),
+    ("RECALL", "Recall of the class"),
+    ("THRESHOLD", "Threshold of the probability"),
 )
 _LABEL_TYPES = [
     QgsProcessing.SourceType.TypeVectorPolygon,
@@ -55,14 +63,26 @@ class TrainAlgorithm(TerraweaveAlgorithm):
     """Trains a model of `family` on the user's images and labels."""
 
     GROUP = ("train", "Train")
+    TASK = "train"
+    START = "START_MODEL"
+    LABELS_HELP = ""
+    HELP = ""
 
     def __init__(self, family: Family) -> None:
         """The algorithm `train` + the family's key."""
         super().__init__()
         self.family = family
-        self.KEY = f"train{family.key}"
+        self.KEY = f"{self.TASK}{family.key}"
         self.TITLE = f"Train: {family.title}"
         self.SUMMARY = f"{family.purpose}: trains a model on images and labels."
+        self.settings = family.train_settings
+        self.further = self._further()
+
+    def _further(self) -> FurtherScenes | None:
+        """The scenes of a second stage in the same run."""
+        if self.family.refinement is None:
+            return None
+        return FurtherScenes(self.family, "FINE", "precise", self.family.refinement.labels)
 
     def createInstance(self) -> "TrainAlgorithm":
         """A fresh copy."""
@@ -70,7 +90,7 @@ class TrainAlgorithm(TerraweaveAlgorithm):
 
     def shortHelpString(self) -> str:
         """The help beside the form."""
-        return family_help(self.family, self.family.help, self.family.train_settings)
+        return family_help(self.family, self.HELP or self.family.help, self.settings)
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Add parameters and outputs."""
@@ -81,13 +101,17 @@ class TrainAlgorithm(TerraweaveAlgorithm):
             several = "Several layers are several scenes, in the same order for every image."
             self.addParameter(with_help(layers, f"{role.help} {several}"))
         self._add_labels()
-        for setting in self.family.train_settings:
+        self._add_start()
+        if self.further is not None:
+            for parameter in self.further.parameters():
+                self.addParameter(parameter)
+        for setting in self.settings:
             self.addParameter(parameter_of(setting))
         self._add_outputs()
 
     def _add_labels(self) -> None:
         labels = QgsProcessingParameterMapLayer("LABELS", "Labels", types=_LABEL_TYPES)
-        self.addParameter(with_help(labels, self.family.labels))
+        self.addParameter(with_help(labels, self.LABELS_HELP or self.family.labels))
         selected = QgsProcessingParameterBoolean(
             "LABELS_SELECTED_ONLY", "Selected labels only", defaultValue=False
         )
@@ -110,8 +134,10 @@ class TrainAlgorithm(TerraweaveAlgorithm):
                 advanced=True,
             )
         )
+
+    def _add_start(self) -> None:
         start = QgsProcessingParameterFile(
-            "START_MODEL",
+            self.START,
             "Start from model",
             behavior=Qgis.ProcessingFileParameterBehavior.File,
             fileFilter="Terraweave model (*.safetensors)",
@@ -132,8 +158,13 @@ class TrainAlgorithm(TerraweaveAlgorithm):
                 "REPORT", "Training report", "Web page (*.html)", optional=True
             )
         )
-        for name, title in SCORES:
+        for name, title in self.scores:
             self.addOutput(QgsProcessingOutputNumber(name, title))
+
+    @property
+    def scores(self) -> tuple[tuple[str, str], ...]:
+        """Ids and titles of the scores that the run returns."""
+        return (*CLASS_SCORES, *SCORES) if self.family.binary else SCORES
 
     def preprocessParameters(self, parameters: Parameters) -> Parameters:
         """Take “selected features only” also in the form that other tools use for it."""
@@ -163,11 +194,12 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         scenes = images[self.family.reference_role.key]
         check_labels(self.family, labels, field, scenes, transforms)
         self._check_selection(labels, parameters, context)
-        start = self.parameterAsString(parameters, "START_MODEL", context)
+        start = self.parameterAsString(parameters, self.START, context)
         if start:
             check_model(start, self.family, tool="train")
-        setting_values(self, self.family.train_settings, parameters, context)
-        inputs = [*(layer for some in images.values() for layer in some), labels]
+        setting_values(self, self.settings, parameters, context)
+        further = self.further.check(self, parameters, context) if self.further else []
+        inputs = [*(layer for some in images.values() for layer in some), labels, *further]
         for name in ("MODEL", "REPORT"):
             path = self.given(parameters, name, context.expressionContext())
             check_output(path, name, [*inputs, start] if name == "REPORT" else inputs)
@@ -193,8 +225,10 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         self._prepared_labels = self._prepare_labels(parameters, context)
         area = self.parameterAsSource(parameters, "AREA", context)
         self._area = PreparedFeatures.of_vector(area) if area is not None else None
-        self._settings = setting_values(self, self.family.train_settings, parameters, context)
-        self._start = self.parameterAsString(parameters, "START_MODEL", context)
+        self._settings = setting_values(self, self.settings, parameters, context)
+        self._start = self.parameterAsString(parameters, self.START, context)
+        if self.further is not None:
+            self.further.prepare(self, parameters, context)
 
     def run_prepared(
         self,
@@ -210,21 +244,27 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         make_folders(outputs)
 
         def job(files: Preparation) -> Job:
+            further = self.further
             return Job(
-                "train",
+                self.TASK,
                 self.family.key,
-                inputs=_written(self._inputs, files),
+                inputs={
+                    **_written(self._inputs, files),
+                    **(further.inputs(files) if further else {}),
+                },
                 labels=files.features(self._prepared_labels, "labels"),
                 area=files.features(self._area, "area") if self._area else None,
                 model=self._start,
+                features=further.features(files) if further else {},
                 settings=self._settings,
                 outputs={name: path for name, path in outputs.items() if path},
             )
 
         count = sum(len(some) for some in self._inputs.values()) + 2
+        count += self.further.count if self.further else 0
         result = run_with_files(context, feedback, count, job)
         written = {name: path for name, path in outputs.items() if path}
-        return {**written, **numbers_only(result.values, tuple(name for name, _ in SCORES))}
+        return {**written, **numbers_only(result.values, tuple(name for name, _ in self.scores))}
 
     def _images(
         self, parameters: Parameters, context: QgsProcessingContext

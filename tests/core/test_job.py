@@ -17,6 +17,7 @@ JOB = Job(
     area=Features("area.gpkg", layer="area"),
     model="start.safetensors",
     extent=Extent(0.0, 1.0, 2.0, 3.0, "EPSG:4326"),
+    features={"FINE_LABELS": Features("fine.gpkg", field="kind")},
     settings={"epochs": 3},
     outputs={"MODEL": "m.safetensors"},
 )  # fmt: skip
@@ -39,6 +40,7 @@ def test_smallest_document_is_a_job() -> None:
         ({"inputs": {"MS": [{"path": "a", "bands": [0]}]}}, r"bands of input MS are \[0\]"),
         ({"inputs": {"MS": [{"path": "a", "classes": "x"}]}}, "classes of input MS .* be a list"),
         ({"labels": {"name": "x"}}, "“labels” in the job document has no path"),
+        ({"features": {"FINE_LABELS": {"name": "x"}}}, "“FINE_LABELS” in the job document has no"),
         ({"extent": {"west": 1}}, "needs the numbers west, south, east, north"),
         ({"extent": {"west": 2, "south": 0, "east": 1, "north": 1, "crs": ""}}, "is empty"),
         ({"outputs": {"MODEL": 3}}, "“MODEL” in the job document is 3"),

@@ -114,9 +114,12 @@ REFUSALS = {
         lambda given, make: given.update(PAN=[make("far", box=(0, 0, 160, 160))]),
         "“ms” .* and “far” .* do not overlap",
     ),
-    "two MS, one PAN": (
-        lambda given, make: given.update(MS=[*given["MS"], make("ms2", bands=4)]),
-        "has 2 and .* has 1 layers; give one of each for every scene",
+    "three MS, two PAN": (
+        lambda given, make: given.update(
+            MS=[*given["MS"], make("ms2", bands=4), make("ms3", bands=4)],
+            PAN=[*given["PAN"], make("pan2", size=64)],
+        ),
+        "has 3 and .* has 2 layers; give one of each for every scene",
     ),
     "field that does not exist": (
         lambda given, make: given.update(CLASS_FIELD="klass"),

@@ -1,0 +1,158 @@
+"""Further scenes with labels of their own, for families that learn in two stages."""
+
+from collections.abc import Iterator
+
+from qgis.core import (
+    QgsMapLayer,
+    QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMultipleLayers,
+    QgsRasterLayer,
+)
+
+from ...core.errors import InputError
+from ...core.family import Family
+from ...core.job import Features, Source
+from ..checks import check_images, check_labels
+from ..sources import PreparedFeatures, PreparedRaster
+from .base import Parameters, Preparation
+from .forms import with_help
+
+_LABEL_TYPES = [
+    QgsProcessing.SourceType.TypeVectorPolygon,
+    QgsProcessing.SourceType.TypeRaster,
+]
+
+
+class FurtherScenes:
+    """Images, labels and a surveyed area under names that begin with `prefix`; all optional."""
+
+    def __init__(self, family: Family, prefix: str, adjective: str, help_text: str) -> None:
+        """`adjective` (“precise”, “earlier”) tells them from the tool's first scenes."""
+        self.family = family
+        self.prefix = prefix
+        self._adjective = adjective
+        self._help = help_text
+        self._images: dict[str, list[PreparedRaster]] = {}
+        self._features: dict[str, PreparedFeatures] = {}
+
+    def parameters(self) -> Iterator[QgsProcessingParameterDefinition]:
+        """What to add to the tool's form."""
+        for role in self.family.roles:
+            layers = QgsProcessingParameterMultipleLayers(
+                self._name(role.key),
+                f"{role.title}, {self._adjective} labels",
+                QgsProcessing.SourceType.TypeRaster,
+                optional=True,
+            )
+            yield with_help(layers, self._help, advanced=True)
+        labels = QgsProcessingParameterMapLayer(
+            self._name("LABELS"),
+            f"Labels, {self._adjective}",
+            optional=True,
+            types=_LABEL_TYPES,
+        )
+        yield with_help(labels, self._help, advanced=True)
+        area = QgsProcessingParameterFeatureSource(
+            self._name("AREA"),
+            f"Surveyed area, {self._adjective} labels",
+            [QgsProcessing.SourceType.TypeVectorPolygon],
+            optional=True,
+        )
+        text = "Where these labels are complete; outside it pixels are unlabelled."
+        yield with_help(area, text, advanced=True)
+
+    def check(
+        self,
+        algorithm: QgsProcessingAlgorithm,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+    ) -> list[QgsMapLayer]:
+        """The layers that were given, none or all that are needed.
+
+        Raises:
+            InputError: one is missing, or they do not fit each other.
+        """
+        images, labels = self._given(algorithm, parameters, context)
+        if labels is None and not any(images.values()):
+            return []
+        reference = self.family.reference_role
+        if labels is None:
+            raise InputError(
+                f"{self._name('LABELS')} is missing, although {self._name(reference.key)} is "
+                "given; give both, or none."
+            )
+        for role in self.family.roles:
+            if not images[role.key]:
+                raise InputError(
+                    f"{self._name(role.key)} is missing, although {self._name('LABELS')} is "
+                    "given; give both, or none."
+                )
+        transforms = context.transformContext()
+        check_images(self.family, images, transforms)
+        check_labels(self.family, labels, "", images[reference.key], transforms)
+        return [*(one for some in images.values() for one in some), labels]
+
+    def prepare(
+        self,
+        algorithm: QgsProcessingAlgorithm,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+    ) -> None:
+        """Take what is needed of the layers, in the main thread."""
+        images, labels = self._given(algorithm, parameters, context)
+        self._features = {}
+        self._images = {
+            self._name(role): [PreparedRaster.of(one, context) for one in some]
+            for role, some in images.items()
+            if some and labels is not None
+        }
+        if labels is None:
+            return
+        name = self._name("LABELS")
+        if isinstance(labels, QgsRasterLayer):
+            self._features[name] = PreparedFeatures.of_raster(labels, context)
+        else:
+            source = algorithm.parameterAsSource(parameters, name, context)
+            self._features[name] = PreparedFeatures.of_vector(source, "", labels)
+        area = algorithm.parameterAsSource(parameters, self._name("AREA"), context)
+        if area is not None:
+            self._features[self._name("AREA")] = PreparedFeatures.of_vector(area)
+
+    @property
+    def count(self) -> int:
+        """How many files are to be written."""
+        return sum(len(some) for some in self._images.values()) + len(self._features)
+
+    def inputs(self, files: Preparation) -> dict[str, tuple[Source, ...]]:
+        """The images as files."""
+        return {
+            name: tuple(
+                files.source(one, f"{name.lower()}_{number}")
+                for number, one in enumerate(some, start=1)
+            )
+            for name, some in self._images.items()
+        }
+
+    def features(self, files: Preparation) -> dict[str, Features]:
+        """Labels and area as files."""
+        return {name: files.features(one, name.lower()) for name, one in self._features.items()}
+
+    def _name(self, part: str) -> str:
+        return f"{self.prefix}_{part}"
+
+    def _given(
+        self,
+        algorithm: QgsProcessingAlgorithm,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+    ) -> tuple[dict[str, list[QgsRasterLayer]], QgsMapLayer | None]:
+        images = {}
+        for role in self.family.roles:
+            layers = algorithm.parameterAsLayerList(parameters, self._name(role.key), context)
+            images[role.key] = [one for one in layers if isinstance(one, QgsRasterLayer)]
+        return images, algorithm.parameterAsLayer(parameters, self._name("LABELS"), context)
