@@ -109,6 +109,23 @@ def in_metres(polygons: Polygons, grid: Grid) -> Polygons:
     return result
 
 
+def pixel_areas(grid: Grid) -> Doubles:
+    """The area on the ground (m²) of a pixel in each row, measured in the middle of the row.
+
+    Without a coordinate system map units count as metres.
+    """
+    rows = np.unique(np.linspace(0, grid.shape.rows - 1, 257).astype(np.int64))
+    if grid.projection is None:
+        return np.full(grid.shape.rows, abs(grid.transform.determinant))
+    column = grid.shape.columns // 2
+    boxes = moved(shapely.box(column, rows, column + 1, rows + 1), grid.transform)
+    found = areas_in_square_metres(boxes, grid)
+    if not np.isfinite(found).all():
+        return np.full(grid.shape.rows, grid.gsd**2)
+    areas: Doubles = np.interp(np.arange(grid.shape.rows), rows, found)
+    return areas
+
+
 def _equal_area(grid: Grid) -> CRS:
     west, south, east, north = grid.bounds_in("EPSG:4326")
     middle = {"lon_0": (west + east) / 2, "lat_0": (south + north) / 2}

@@ -234,9 +234,10 @@ class ClassSink(RasterSink):
         super()._begin()
         if self._type.itemsize == 1:
             colors = {one.value: (*one.rgb, 255) for one in self.classes}
-            self._data.write_colormap(
-                1, {NO_CLASS: (0, 0, 0, 0), self.nodata: (0, 0, 0, 0), **colors}
-            )
+            if self.nodata != NO_CLASS:
+                # TIFF keeps no transparency but that of nodata; white is the quietest instead.
+                colors[NO_CLASS] = (255, 255, 255, 0)
+            self._data.write_colormap(1, {self.nodata: (0, 0, 0, 0), **colors})
 
     def _finish(self) -> None:
         super()._finish()

@@ -79,9 +79,18 @@ class Sheet:
         inside = window.clipped(self.shape)
         if inside is not None:
             rows, columns = inside.shifted(-window.row, -window.column).slices
-            read = self.read(inside.row, inside.rows)
-            values[rows, columns] = read[:, inside.column : inside.end_column]
+            values[rows, columns] = self._cut(inside)
         return values
+
+    def _cut(self, window: Window) -> Bytes:
+        """A window within the map."""
+        if 8 * window.columns > self.shape.columns:
+            return self.read(window.row, window.rows)[:, window.column : window.end_column]
+        found = []
+        for row in range(window.row, window.end_row):
+            self._file.seek(row * self.shape.columns + window.column)
+            found.append(self._file.read(window.columns))
+        return np.frombuffer(b"".join(found), np.uint8).reshape(window.rows, window.columns)
 
     def strips(self) -> Iterator[Window]:
         """Strips of the full width; the same ones each time."""

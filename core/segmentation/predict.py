@@ -1,0 +1,350 @@
+"""Applies a model of a segmenting family to a whole scene."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import torch
+from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
+
+from ..card import Card, read_card
+from ..device import choose_device
+from ..errors import InputError
+from ..family import Family
+from ..job import Job, Source
+from ..progress import Progress
+from ..provenance import recorded_inputs, software, training_labels
+from ..record import TAG, Record
+from ..results import Strip, Written, write_results
+from ..scene.aside import Together, check_space, check_writable, explained, scratch_beside
+from ..scene.bands import match_bands, read_facts
+from ..scene.grid import Grid, Window
+from ..scene.layers import driver_of, layer_path, pixel_areas
+from ..scene.placement import Placed
+from ..scene.scene import Scene, open_scene
+from ..scene.source import Image, Mask, RasterFacts, raster_environment
+from ..settings import Value, resolve
+from .attributes import OwnAttributes
+from .blending import Blender
+from .cleaning import NODATA, Cleaned, Rule, clean, sheets
+from .outlines import Drawing, write_outlines
+from .view import Segmenter
+from .working import working_grid
+
+Make = Callable[[Card, torch.device], Segmenter]
+Floats = NDArray[np.float32]
+
+SCORE_NOTE = (
+    "The probability is the score of a trained model for what its training areas showed. It is no "
+    "hazard, and no likelihood that anything will happen."
+)
+_OUTPUTS = ("CLASSES", "CONFIDENCE", "POLYGONS")
+_TILE = 256
+_STRIP_PIXELS = 2**21
+_COARSEST = 1.5
+_WARN_COARSER = 1.05
+# Working pixels that bilinear delivery looks at beyond a region, and one for rounding.
+_MARGIN = 3
+_BLENDING_SHARE, _CLEANING_SHARE = 0.85, 0.4
+
+
+def predict(
+    job: Job,
+    progress: Progress,
+    family: Family,
+    make: Make,
+    *,
+    own: OwnAttributes | None = None,
+) -> dict[str, object]:
+    """Write class raster, confidence and polygons of the job, as far as asked for.
+
+    `make` gives the trained segmenter of a card on a device; it is asked again when the device's
+    memory does not suffice. Probabilities are found on the model's working grid and brought to the
+    image's; decisions are made there. Returns the values to report.
+
+    Raises:
+        InputError: the model, an image, the extent or an output do not fit.
+        Cancelled: at the user's wish; old files stay as they were.
+    """
+    settings = resolve(family.predict_settings, job.settings)
+    _check_outputs(job)
+    card = read_card(job.model)
+    device = choose_device(str(settings["device"]))
+    progress.log(device.reason)
+    with _open(job, card, family, progress) as scene, ExitStack() as stack:
+        grid = scene.delivery
+        region = grid.window_of(job.extent) if job.extent else grid.window
+        blender = Blender(
+            lambda target: make(card, target),
+            device.torch,
+            progress,
+            window=card.window,
+            overlap=min(round(float(settings["overlap"]) * card.window), card.window - 1),
+            orientations=int(settings["orientations"]),
+        )
+        with progress.stage("Looking for the class", _BLENDING_SHARE):
+            scratch = stack.enter_context(scratch_beside(job.output("CLASSES")))
+            _blend(blender, scene, region, scratch, progress)
+        found = stack.enter_context(_delivered(scratch, scene))
+        rule = _rule(card, settings, scene)
+        areas = pixel_areas(grid.cropped(region))
+        sheet = stack.enter_context(sheets(region.shape, beside=job.output("CLASSES")))
+        with progress.stage("Cleaning", _CLEANING_SHARE):
+            cleaned = clean(
+                lambda window: found(window.shifted(region.row, region.column)),
+                areas, rule, sheet, progress,
+            )  # fmt: skip
+        result = _Result(scene, region, card, rule, found, cleaned)
+        with progress.stage("Writing", 1.0):
+            tags = _tags(card, job, settings, device.torch, rule)
+            written = result.write(job, progress, tags, float(settings["simplify"]), own)
+    return _values(written, cleaned, blender, device.torch, card, rule, progress, grid)
+
+
+def _check_outputs(job: Job) -> None:
+    """Refuse outputs that cannot be written, before any work."""
+    if not job.output("CLASSES"):
+        raise InputError("No output was named for CLASSES; name the class raster to write.")
+    for key in _OUTPUTS:
+        if job.output(key):
+            check_writable(job.output(key))
+    if job.output("POLYGONS"):
+        driver_of(layer_path(job.output("POLYGONS")))
+
+
+def working_gsd(card: Card, role: str) -> float:
+    """The pixel size (m) that the model of `card` works at; that of the image in `role` if 0."""
+    value = card.architecture.get("working_gsd", 0)
+    return float(value) if isinstance(value, int | float) and value > 0 else card.input(role).gsd
+
+
+@contextmanager
+def _open(job: Job, card: Card, family: Family, progress: Progress) -> Iterator[Scene]:
+    """The job's scene on the model's working grid, with the bands that it was trained on."""
+    inputs = {}
+    for role in (role.key for role in family.roles):
+        if len(job.inputs.get(role, ())) != 1:
+            raise InputError(
+                f"Choose one {role} raster; a model is applied to one scene at a time."
+            )
+        inputs[role] = job.inputs[role][0]
+    facts = {role: read_facts(source) for role, source in inputs.items()}
+    reference = family.reference_role.key
+    gsd = working_gsd(card, reference)
+    check_working_gsd(facts[reference], gsd, progress)
+    with open_scene(
+        inputs,
+        family.roles,
+        bands={role: match_bands(card.input(role), facts[role], progress) for role in facts},
+        onto=lambda grid: working_grid(grid, gsd),
+        progress=progress,
+    ) as scene:
+        yield scene
+
+
+def check_working_gsd(facts: RasterFacts, gsd: float, progress: Progress) -> None:
+    """Warn where the image is coarser than the pixels that the model works at.
+
+    Raises:
+        InputError: it is over 1.5 times coarser.
+    """
+    if not facts.grid.crs:
+        progress.warn(
+            f"{facts.title} has no coordinate system, so its map units are taken for metres, and "
+            f"its pixels are worked as {gsd:.3g} m."
+        )
+    ratio = facts.gsd / gsd
+    if ratio > _COARSEST:
+        raise InputError(
+            f"{facts.title} has pixels of {facts.gsd:.3g} m; the model works at {gsd:.3g} m and "
+            "cannot see in this image what it has learnt to see. Choose an image of at most "
+            f"{_COARSEST * gsd:.3g} m, or train a model with a larger working pixel size."
+        )
+    if ratio > _WARN_COARSER:
+        progress.warn(
+            f"{facts.title} has pixels of {facts.gsd:.3g} m; the model works at {gsd:.3g} m. What "
+            "is smaller than a pixel of the image cannot be found, which may cost accuracy."
+        )
+
+
+def _blend(blender: Blender, scene: Scene, region: Window, path: Path, progress: Progress) -> None:
+    """Write the probabilities behind `region` to the raster `path`, on the working grid.
+
+    The raster has the whole grid, so that every part of a scene is delivered alike; what is not
+    asked for takes no room in it.
+    """
+    wanted = _behind(region, scene)
+    check_space(path, 4 * wanted.shape.pixels)
+    profile: dict[str, Any] = {
+        "driver": "GTiff", "width": scene.grid.shape.columns, "height": scene.grid.shape.rows,
+        "count": 1, "dtype": "float32", "nodata": float("nan"), "crs": scene.grid.projection,
+        "transform": scene.grid.transform, "tiled": True, "blockxsize": _TILE,
+        "blockysize": _TILE, "SPARSE_OK": True, "BIGTIFF": "IF_SAFER",
+    }  # fmt: skip
+
+    def read(window: Window) -> Any:  # noqa: ANN401
+        return blender.segmenter.read(scene, window)
+
+    done = 0
+    with explained(path), raster_environment(), rasterio.open(path, "w", **profile) as data:
+        for part, probabilities in blender.strips(read, scene.grid.shape, wanted):
+            place = RasterWindow(part.column, part.row, part.columns, part.rows)
+            data.write(probabilities, 1, window=place)
+            done += part.shape.pixels
+            progress.update(done / wanted.shape.pixels)
+
+
+def _behind(region: Window, scene: Scene) -> Window:
+    """The working pixels that decide about `region` of the delivery grid."""
+    if scene.grid is scene.delivery:
+        return region
+    part = scene.delivery.cropped(region)
+    box = part.bounds if part.same_crs(scene.grid) else part.bounds_in(scene.grid.crs)
+    window = scene.grid.window_of_bounds(box)
+    grown = window.grown(_MARGIN).clipped(scene.grid.shape) if window else None
+    return grown or scene.grid.window
+
+
+@contextmanager
+def _delivered(path: Path, scene: Scene) -> Iterator[Callable[[Window], Floats]]:
+    """The probabilities in `path` as seen on the image's own grid, NaN where there are none.
+
+    Where they have to be resampled, pixels that the image itself lacks have none.
+    """
+    reference = scene.placed(scene.roles[0]).image
+    with Image(Source(str(path), "the probabilities")) as image:
+        placed = Placed(image, scene.delivery)
+
+        def read(window: Window) -> Floats:
+            values, valid = placed.read(window)
+            if placed.resampled:
+                valid = valid & reference.read(window)[1]
+            return np.where(valid, values[0], np.float32(np.nan))
+
+        yield read
+
+
+def _rule(card: Card, settings: dict[str, Value], scene: Scene) -> Rule:
+    """How to clean, with pixels of the delivery grid."""
+    ratio = scene.grid.gsd / scene.delivery.gsd
+    closing = int(settings["closing"])
+    return Rule(
+        threshold=float(settings["threshold"]) or model_threshold(card),
+        delta=float(settings["hysteresis"]),
+        closing=max(1, round(closing * ratio)) if closing else 0,
+        holes=float(settings["fill_holes"]),
+        minimum=float(settings["minimum_area"]),
+    )
+
+
+def model_threshold(card: Card) -> float:
+    """The threshold that the training found; a half where the card does not say."""
+    value = card.training.get("threshold")
+    number = float(value) if isinstance(value, int | float) else 0.5
+    return number if 0 < number < 1 else 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Result:
+    """All that is known when everything is decided."""
+
+    scene: Scene
+    region: Window
+    card: Card
+    rule: Rule
+    found: Callable[[Window], Floats]
+    cleaned: Cleaned
+
+    def write(
+        self,
+        job: Job,
+        progress: Progress,
+        tags: dict[str, str],
+        tolerance: float,
+        own: OwnAttributes | None,
+    ) -> Written:
+        """Write the outputs of the job, all or none."""
+        drawing = Drawing(
+            self.scene, self.region, self.cleaned, self.found, self.card.classes[0],
+            self.rule.threshold, tolerance, own,
+        )  # fmt: skip
+
+        def draw(classes: Path, confidence: Path | None, path: str, together: Together) -> int:
+            return write_outlines(drawing, path, progress, together)
+
+        rows = max(1, _STRIP_PIXELS // self.region.columns // _TILE) * _TILE
+        return write_results(
+            job,
+            self.scene.delivery,
+            self.region,
+            self.card.classes,
+            self._strip,
+            progress,
+            block=(rows, self.region.columns),
+            tags=tags,
+            background=True,
+            draw=draw,
+        )
+
+    def _strip(self, window: Window) -> Strip:
+        decided = self.cleaned.sheet.read(window.row - self.region.row, window.rows)
+        valid: Mask = decided != NODATA
+        values = decided * np.uint8(self.card.classes[0].value)
+        return Strip(window, self.found(window)[..., None], valid, values)
+
+
+def _tags(
+    card: Card, job: Job, settings: dict[str, Value], device: torch.device, rule: Rule
+) -> dict[str, str]:
+    """What the result says about its making, for the metadata of the rasters."""
+    record = Record(
+        task="predict",
+        family=card.family,
+        model=card.name,
+        device=device.type,
+        settings=settings,
+        inputs=recorded_inputs(job),
+        software=software(),
+        trained_on=training_labels(card),
+    )
+    return {
+        TAG: record.to_text(),
+        f"{TAG}_THRESHOLD": f"{rule.threshold:g}",
+        f"{TAG}_NOTE": SCORE_NOTE,
+    }
+
+
+def _values(
+    written: Written,
+    cleaned: Cleaned,
+    blender: Blender,
+    device: torch.device,
+    card: Card,
+    rule: Rule,
+    progress: Progress,
+    grid: Grid,
+) -> dict[str, object]:
+    """What to report; the most important of it is also said."""
+    name, count = card.classes[0].name, len(cleaned.parts)
+    hectares = float(cleaned.parts.areas.sum()) / 1e4 if grid.crs else None
+    if not count:
+        progress.warn(
+            f"No ground is mapped as “{name}”: nothing reaches the threshold of "
+            f"{rule.threshold:.2f} in an area that is large enough."
+        )
+    else:
+        size = f", {hectares:.4g} ha" if hectares is not None else ""
+        progress.log(f"“{name}”: {count} areas{size}, threshold {rule.threshold:.2f}.")
+    values: dict[str, object] = {
+        "PIXELS": written.pixels,
+        "AREA_HA": hectares,
+        "THRESHOLD": rule.threshold,
+        "WINDOWS": blender.windows_done,
+        "DEVICE": device.type,
+    }
+    return values if written.polygons is None else {**values, "POLYGON_COUNT": written.polygons}
