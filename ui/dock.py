@@ -55,6 +55,7 @@ class Dock(QgsDockWidget):
         self._iface = iface
         self._provider = provider
         self._families = families
+        self._queue = queue
         self._pages: dict[str, StepPage] = {}
         self.runs = RunsPage(queue)
         self.runs.apply_wanted.connect(self.show_model)
@@ -121,6 +122,11 @@ class Dock(QgsDockWidget):
         """Suggest files for the next runs that are neither there nor `taken`."""
         for page in self._pages.values():
             page.renew_files(taken)
+
+    def stop_asking(self, milliseconds: int) -> None:
+        """Ask for no estimate any more, and wait for those on the way, but not for longer."""
+        for page in self._pages.values():
+            page.estimator.close(milliseconds)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """A model file may come in."""
@@ -197,7 +203,8 @@ class Dock(QgsDockWidget):
     def _page(self, identifier: str, step: object) -> StepPage:
         key = f"{self.family.key} {identifier}"
         if key not in self._pages:
-            page = StepPage(step, self.family, fresh_algorithm(identifier), self._iface)
+            algorithm = fresh_algorithm(identifier)
+            page = StepPage(step, self.family, algorithm, self._iface, self._queue)
             page.run_wanted.connect(self.run_wanted)
             self._pages[key] = page
         return self._pages[key]

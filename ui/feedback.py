@@ -84,3 +84,17 @@ def _tell_one(story: Story, kind: str, said: object) -> None:
         left = said.get("seconds_left")
         story.stage = str(said.get("stage", ""))
         story.seconds_left = float(left) if isinstance(left, int | float) else None
+
+
+class EstimateFeedback(RunFeedback):
+    """Wants to know what a run would take, and not the run itself."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        """`places` are the files that the outputs are to be written to, by their names."""
+        super().__init__()
+        self.estimate_places = dict(places)
+        self.estimate: Mapping[str, object] | None = None
+
+    def take_estimate(self, values: Mapping[str, object]) -> None:
+        """Called in Processing's thread when the worker has answered."""
+        self.estimate = dict(values)

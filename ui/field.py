@@ -58,8 +58,10 @@ class Field(QWidget):
         column.addWidget(self.widget)
         self.remark = Remark()
         self.problem = Remark(problem=True)
-        column.addWidget(self.remark)
-        column.addWidget(self.problem)
+        # What the worker found when it looked into the files.
+        self.notice = Remark(problem=True)
+        for line in (self.remark, self.problem, self.notice):
+            column.addWidget(line)
         wrapper.widgetValueHasChanged.connect(self._value_changed)
 
     @property

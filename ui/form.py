@@ -1,6 +1,7 @@
 """A tool's form made of QGIS's own parameter widgets, essentials first."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from qgis.core import (
@@ -96,6 +97,15 @@ class ParameterForm(QWidget):
             field.problem.say(self.problem if name == beside else "")
         self.checked.emit()
         return not self.missing and not self.problem
+
+    def say_beside(self, sentences: Sequence[str]) -> list[str]:
+        """Put each sentence beside the field that it is about; those about none come back."""
+        beside: dict[str, list[str]] = {}
+        for sentence in sentences:
+            beside.setdefault(self._field_of(sentence), []).append(sentence)
+        for name, field in self.fields.items():
+            field.notice.say("\n".join(beside.get(name, [])))
+        return beside.get("", [])
 
     @property
     def problem_is_beside_a_field(self) -> bool:

@@ -79,6 +79,7 @@ class Panel(QObject):
         self._guess_later.stop()
         self.queue.ended.disconnect(self._ended)
         self.queue.close(_CLOSE_MILLISECONDS)
+        self.dock.stop_asking(_CLOSE_MILLISECONDS)
         self._iface.unregisterOptionsWidgetFactory(self._options)
         self._iface.removePluginMenu(_MENU, self.action)
         self._iface.removeToolBarIcon(self.action)

@@ -47,9 +47,13 @@ class Run(QObject):
     ended = pyqtSignal()
 
     def __init__(
-        self, algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], title: str
+        self,
+        algorithm: QgsProcessingAlgorithm,
+        parameters: Mapping[str, Any],
+        title: str,
+        feedback: RunFeedback | None = None,
     ) -> None:
-        """`title` is what a person would call this run."""
+        """`title` is what a person would call this run; with `feedback` it is an estimate."""
         super().__init__()
         self.title = title
         self.algorithm = algorithm
@@ -58,17 +62,18 @@ class Run(QObject):
         self.state = State.WAITING
         self.results: dict[str, Any] = {}
         self.layers: list[str] = []
-        self.feedback = RunFeedback()
+        self.feedback = feedback or RunFeedback()
         self.context = QgsProcessingContext()
         self.context.setProject(QgsProject.instance())
         self.context.setFeedback(self.feedback)
+        hidden = QgsTask.Flag.Hidden if feedback else QgsTask.Flag(0)
         self._task: QgsProcessingAlgRunnerTask | None = QgsProcessingAlgRunnerTask(
             algorithm,
             self.parameters,
             self.context,
             self.feedback,
             # The panel has a note of its own for the end of a run.
-            QgsTask.Flag.CanCancel | QgsTask.Flag.Silent,
+            QgsTask.Flag.CanCancel | QgsTask.Flag.Silent | hidden,
         )
         self._task.executed.connect(self._executed)
         self.refused = self._task.isCanceled()

@@ -12,6 +12,7 @@ from qgis.core import (
 )
 from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtGui import QHideEvent, QShowEvent
 from qgis.PyQt.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -26,6 +27,8 @@ from qgis.PyQt.QtWidgets import (
 
 from ..core.family import Family
 from .card_view import CardView
+from .estimate_view import EstimateView
+from .estimator import Asking, Estimator
 from .field import MODEL_SUFFIX, Field, describe_layer
 from .form import ParameterForm
 from .labelling import Labelling
@@ -34,6 +37,7 @@ from .models import recent_models, remember_model, suggested_path
 from .options import DEVICE_SETTING
 from .project import class_field, likely_labels, likely_map, raster_facts
 from .remark import Remark
+from .run import RunQueue
 from .steps import Step
 from .wheel import WheelGuard
 from .words import tr
@@ -45,15 +49,24 @@ class StepPage(QWidget):
     run_wanted = pyqtSignal(object)
 
     def __init__(
-        self, step: Step, family: Family, algorithm: QgsProcessingAlgorithm, iface: QgisInterface
+        self,
+        step: Step,
+        family: Family,
+        algorithm: QgsProcessingAlgorithm,
+        iface: QgisInterface,
+        queue: RunQueue,
     ) -> None:
-        """`algorithm` must be the page's own copy."""
+        """`algorithm` must be the page's own copy; estimates give way to the runs in `queue`."""
         super().__init__()
         self.step = step
         self.family = family
         self._iface = iface
         self.form = ParameterForm(algorithm, iface)
         self.card = CardView(self)
+        self.estimate = EstimateView(self)
+        self.estimator = Estimator(self.form, queue)
+        self.estimator.changed.connect(self._show_estimate)
+        self.estimate.wanted.connect(self.estimator.ask)
         self._lay_out()
         self._guard = WheelGuard(self.form)
         self.form.checked.connect(self._say_state)
@@ -199,6 +212,36 @@ class StepPage(QWidget):
         else:
             self.state.say("")
         self.button.setEnabled(not form.missing and not form.problem)
+        if self.step.estimated and self.button.isEnabled():
+            self.estimator.follow()
+        else:
+            self.estimator.forget()
+
+    def _show_estimate(self) -> None:
+        asked = self.estimator
+        about_none = self.form.say_beside([*asked.warnings, *filter(None, [asked.problem])])
+        if asked.state is Asking.TOLD:
+            self.estimate.show_estimate(asked.values)
+        elif asked.state is Asking.FAILED:
+            words = " ".join(about_none) or tr("Something does not fit; see the fields above.")
+            self.estimate.show_words(f"{tr('No estimate')}: {words}")
+        elif asked.state is Asking.NOTHING:
+            self.estimate.show_nothing()
+        elif asked.state is Asking.BUSY:
+            self.estimate.show_words(tr("The estimate comes when the run is over."))
+        else:
+            self.estimate.show_words(tr("Estimating …"))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """The page has come to the front."""
+        super().showEvent(event)
+        self._say_state()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Nobody looks; what was not told by now need not be asked."""
+        super().hideEvent(event)
+        if self.estimator.state is not Asking.TOLD:
+            self.estimator.forget()
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -230,6 +273,7 @@ class StepPage(QWidget):
         row.addWidget(self.state, 1)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
         column.addWidget(area, 1)
+        column.addWidget(self.estimate)
         column.addLayout(row)
 
     def _guess_anew(self) -> None:

@@ -11,7 +11,8 @@ from ..core.family import Family
 class Step:
     """One step on the way from layers to a map, and the words for it.
 
-    `tool` is the start of the tool's name; the family's key follows where `own` is set.
+    `tool` is the start of the tool's name; the family's key follows where `own` is set. What
+    takes long is `estimated` before it starts.
     """
 
     tool: str
@@ -19,6 +20,7 @@ class Step:
     button: str
     intro: str
     own: bool = True
+    estimated: bool = True
 
 
 STEPS = (
@@ -46,6 +48,7 @@ STEPS = (
         "Assess the map",
         "Compare a map with what is known, and get honest scores.",
         own=False,
+        estimated=False,
     ),
 )
 

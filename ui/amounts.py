@@ -1,0 +1,46 @@
+"""Amounts in words: durations, bytes and counts, as a person would round them."""
+
+from qgis.PyQt.QtCore import QLocale
+
+from .words import tr
+
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def duration(low: float, high: float) -> str:
+    """Between so many seconds: “about 3–5 minutes”."""
+    if high <= 90:
+        return tr("about {} seconds").format(_span(low, high, 5 if high > 10 else 1))
+    if high <= 90 * _MINUTE:
+        return tr("about {} minutes").format(_span(low / _MINUTE, high / _MINUTE))
+    if high <= 48 * _HOUR:
+        return tr("about {} hours").format(_span(low / _HOUR, high / _HOUR))
+    return tr("about {} days").format(_span(low / _DAY, high / _DAY))
+
+
+def counts(low: int, high: int) -> str:
+    """Between so many: “12,000–15,000”; rounded where it is a range, exact where it is none."""
+    return QLocale().toString(low) if low == high else _span(low, high, _coarse(high))
+
+
+def size(count: float) -> str:
+    """So many bytes: “0.6 GB”, “12 MB”."""
+    place = 0
+    # From 0.1 of a GB on, that unit is easier to compare.
+    while place < len(_UNITS) - 1 and count >= (100 if _UNITS[place] == "MB" else 1000):
+        count /= 1000
+        place += 1
+    digits = 1 if count < 10 and place > 1 else 0
+    return f"{QLocale().toString(float(count), 'f', digits)} {_UNITS[place]}"
+
+
+def _span(low: float, high: float, step: int = 1) -> str:
+    first, last = (max(step, round(end / step) * step) for end in (low, high))
+    words = [QLocale().toString(end) for end in (first, last)]
+    return words[1] if first == last else "–".join(words)
+
+
+def _coarse(number: int) -> int:
+    """The step that leaves two digits of a number."""
+    return int(10 ** max(0, len(str(number)) - 2))
