@@ -2,7 +2,8 @@
 
 Source: U-Net (Ronneberger et al. 2015) over ResNet's basic blocks (He et al. 2016), our choice,
 since the paper's code is not public. Departures from ResNet: GroupNorm, because batches are small;
-a stem at full resolution instead of 7 × 7 at stride 2, because outlines matter to the pixel.
+a stem at full resolution instead of 7 × 7 at stride 2, because outlines matter to the pixel; pooled
+shortcuts.
 """
 
 import math
@@ -117,7 +118,10 @@ def _convolution(channels: int, width: int, stride: int = 1) -> tuple[nn.Module,
 
 
 def _shortcut(channels: int, width: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, width, 1, stride, bias=False), _norm(width))
+    # Pooled rather than strided: no pixel is skipped, and torch 2.13 corrupts memory in strided
+    # 1 × 1 convolutions of few channels when channels are last.
+    pooled = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+    return nn.Sequential(pooled, nn.Conv2d(channels, width, 1, bias=False), _norm(width))
 
 
 def _norm(width: int) -> nn.GroupNorm:

@@ -70,3 +70,13 @@ def test_architecture_survives_the_card_among_other_numbers() -> None:
 def test_what_no_network_has_is_refused(data: object, says: str) -> None:
     with pytest.raises(ModelFileError, match=says):
         Architecture.from_json(data)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_convolution_of_one_pixel_strides(profile: str) -> None:
+    # In torch 2.13 such a convolution of 8 channels, channels last, ends the process.
+    with torch.device("meta"):
+        network = FootprintNet(Architecture(4, profile))
+    small = [m for m in network.modules() if getattr(m, "kernel_size", None) == (1, 1)]
+    assert len(small) > 4
+    assert all(one.stride == (1, 1) for one in small)
