@@ -1,10 +1,12 @@
 """What a hazard geologist wants to know about the terrain under one landslide."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
+from ...scene.grid import Grid
+from ...scene.scene import Block
 from .terrain import Doubles, Gradient, Mask, horn, slope_degrees
 
 
@@ -32,15 +34,55 @@ class TerrainAttributes:
 
 _UNKNOWN = TerrainAttributes(*[None] * 10)
 
+FIELDS = (
+    "elev_min",
+    "elev_max",
+    "elev_mean",
+    "relief_m",
+    "slope_mean",
+    "slope_max",
+    "aspect",
+    "aspect_conc",
+    "length_m",
+    "width_m",
+)
+"""The attributes of `TerrainAttributes` as a layer names them."""
+
+
+def described(block: Block, inside: Mask, grid: Grid, metres: float) -> dict[str, float]:
+    """The value of each of `FIELDS`, NaN where it is unknown.
+
+    `block` is the elevation in units of `metres`, on pixels of `grid` (square metres) with one more
+    around the pixels `inside` the polygon.
+    """
+    a, b, _, d, e, _ = tuple(grid.transform)[:6]
+    found = terrain_attributes(
+        block.values[0].astype(np.float64) * metres,
+        block.valid,
+        inside,
+        grid.gsd,
+        north=math.degrees(math.atan2(-b, -e)),
+        mirrored=a * e - b * d > 0,
+    )
+    values = (math.nan if one is None else one for one in astuple(found))
+    return {field: round(one, 4) for field, one in zip(FIELDS, values, strict=True)}
+
 
 def terrain_attributes(
-    elevation: Doubles, valid: Mask, inside: Mask, gsd: float, *, north: float = 0.0
+    elevation: Doubles,
+    valid: Mask,
+    inside: Mask,
+    gsd: float,
+    *,
+    north: float = 0.0,
+    mirrored: bool = False,
 ) -> TerrainAttributes:
     """The attributes of the pixels `inside` a polygon.
 
     `elevation` in metres, `valid` and `inside` are (row, column) with square pixels of `gsd` metres
     and one more pixel around the polygon on every side, so that its rim has slopes. `north` is the
-    direction of the picture's upper edge, in degrees clockwise from north.
+    direction of the picture's upper edge, in degrees clockwise from north; in a `mirrored` one
+    east is to its left.
     """
     known = inside & valid
     if not known.any():
@@ -60,7 +102,7 @@ def terrain_attributes(
         relief=float(heights.max() - heights.min()),
         slope_mean=float(steepness.mean()) if len(steepness) else None,
         slope_max=float(steepness.max()) if len(steepness) else None,
-        aspect=None if picture is None else (picture + north) % 360.0,
+        aspect=None if picture is None else (north + (-picture if mirrored else picture)) % 360.0,
         aspect_concentration=concentration,
         length=length,
         width=None if length is None else float(inside.sum()) * gsd**2 / length,

@@ -1,0 +1,213 @@
+"""What HPCL-Net brings to the shared training of segmenting families."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...card import Band, Card, CardInput
+from ...device import Device
+from ...errors import InputError, ModelFileError
+from ...family import Family
+from ...model_file import load_into
+from ...scene.source import Mask, RasterFacts
+from ...segmentation.design import Effort
+from ...segmentation.sampler import Ground, Sampler, channel_statistics
+from ...segmentation.sites import Site, Sites
+from ...settings import Value
+from ...training.loop import Plan, State
+from . import HPCLNET
+from .architecture import Architecture
+from .hyperpixel_learning import Contrast
+from .network import HpclNet
+from .segmenter import HpclSegmenter
+from .statistics import Statistics
+from .trainee import HpclTrainee, Lesson
+from .view import DEM, IMAGE, METRES, RELATIVE, SLOPE, TERRAIN, TerrainView
+
+STEPS_PER_EPOCH = 30
+# Ground that is steeper than this in the mean (slope/90) is rarer than a wrong vertical unit.
+_TOO_STEEP = 60 / 90
+_TOO_FLAT = 0.05 / 90
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A model to start from: its card, and its weights on the CPU."""
+
+    card: Card
+    state: State
+
+    @property
+    def architecture(self) -> Architecture:
+        """The numbers of its network."""
+        return Architecture.from_json(self.card.architecture)
+
+
+def earlier_model(path: str, card: Card) -> Earlier:
+    """The model file at `path`, to start from.
+
+    Raises:
+        ModelFileError: it is of another family, or its weights do not fit its card.
+    """
+    if card.family != HPCLNET.key:
+        raise ModelFileError(
+            f"The model {card.name} is of the family {card.family}; choose a model that "
+            f"“{HPCLNET.title}” trained."
+        )
+    network = HpclNet(Architecture.from_json(card.architecture))
+    load_into(network, path)
+    return Earlier(card, network.state_dict())
+
+
+class HpclDesign:
+    """One training; see `segmentation.design.Design`.
+
+    Whoever starts from an earlier model keeps its network, bands, statistics, window, pixel size.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Value],
+        earlier: Earlier | None = None,
+        warn: Callable[[str], object] = lambda text: None,
+    ) -> None:
+        """`settings` are those of the family; `warn` is told what looks wrong in the elevation."""
+        self.family: Family = HPCLNET
+        self.settings = settings
+        self._earlier = earlier
+        self._warn = warn
+        self._doubted = False
+        window = earlier.card.window if earlier else int(settings["window"])
+        plan = Plan(int(settings["epochs"]), STEPS_PER_EPOCH, float(settings["learning_rate"]))
+        # Windows may look across the gap, but no label does.
+        self.effort = Effort(plan, int(settings["batch"]), window, gap=window // 8)
+        self.working_gsd = (
+            earlier.architecture.working_gsd if earlier else float(settings["working_gsd"])
+        )
+
+    def view(self, facts: Mapping[str, RasterFacts]) -> TerrainView:
+        """The bands of the image, and terrain in metres."""
+        wide = self._earlier.architecture.wide if self._earlier else float(self.settings["wide"])
+        metres = METRES[str(self.settings["vertical_unit"])]
+        return TerrainView(len(facts[IMAGE].bands), wide, metres)
+
+    def ground(self, site: Site, counts: Mask) -> Ground:
+        """A site with its outlines as drawn."""
+        return Ground(site.values, site.valid, (site.target == 1).astype(np.float32), counts)
+
+    def statistics(self, grounds: Sequence[Ground]) -> Statistics:
+        """Those of the training ground, or the earlier model's.
+
+        Raises:
+            InputError: the elevation is the same everywhere.
+        """
+        mean, std = channel_statistics(grounds)
+        bands = len(mean) - TERRAIN
+        self._check(grounds, bands, float(mean[bands + SLOPE]))
+        if self._earlier is not None:
+            return Statistics.of_card(self._earlier.card)
+        return Statistics.of_channels(torch.from_numpy(mean), torch.from_numpy(std), bands)
+
+    def _check(self, grounds: Sequence[Ground], bands: int, steepness: float) -> None:
+        if not any(ground.values[bands + RELATIVE].any() for ground in grounds):
+            raise InputError(
+                "The elevation model has the same height everywhere in the training ground; "
+                "choose one that shows the terrain."
+            )
+        if self._doubted or _TOO_FLAT <= steepness <= _TOO_STEEP:
+            return
+        self._doubted = True
+        self._warn(
+            f"The ground has a mean slope of {90 * steepness:.2g}°, which is hard to believe; "
+            "check that the elevation model holds heights (not a hillshade), and its vertical "
+            "unit (VERTICAL_UNIT)."
+        )
+
+    def architecture(self, sites: Sites) -> Mapping[str, object]:
+        """The network's numbers."""
+        if self._earlier is not None:
+            return self._earlier.architecture.to_json()
+        settings = self.settings
+        return Architecture(
+            image_bands=len(sites.facts[0][IMAGE].bands),
+            profile=str(settings["profile"]),
+            variant=str(settings["variant"]),
+            window=self.effort.window,
+            working_gsd=sites.gsd,
+            wide=float(settings["wide"]),
+        ).to_json()
+
+    def inputs(self, sites: Sites, statistics: Statistics) -> tuple[CardInput, ...]:
+        """The image with its statistics, the elevation with the deviation of relative elevation."""
+        scales = {
+            IMAGE: (tuple(statistics.mean.tolist()), tuple(statistics.std.tolist())),
+            DEM: ((0.0,), (statistics.relief,)),
+        }
+        return tuple(
+            CardInput(
+                role=role,
+                bands=self._bands(role, facts),
+                mean=mean,
+                std=std,
+                gsd=facts.gsd,
+                data_type=facts.data_type,
+                nodata=facts.nodata,
+            )
+            for role, (mean, std) in scales.items()
+            for facts in [sites.facts[0][role]]
+        )
+
+    def _bands(self, role: str, facts: RasterFacts) -> tuple[Band, ...]:
+        return self._earlier.card.input(role).bands if self._earlier else facts.bands
+
+    def network(self, architecture: Mapping[str, object]) -> nn.Module:
+        """A network with random weights, or with the earlier model's."""
+        network = HpclNet(Architecture.from_json(architecture))
+        if self._earlier is not None:
+            network.load_state_dict(self._earlier.state)
+        return network
+
+    def trainee(
+        self,
+        network: nn.Module,
+        sampler: Sampler,
+        statistics: Statistics,
+        effort: Effort,
+        device: Device,
+    ) -> HpclTrainee:
+        """Labels, and hyper-pixels beside them."""
+        if not isinstance(network, HpclNet):
+            raise TypeError(f"{type(network).__name__} is no network of this family")
+        settings = self.settings
+        lesson = Lesson(
+            epochs=effort.plan.epochs,
+            steps=effort.plan.steps,
+            seed=int(settings["seed"]),
+            contrast=contrast_of(settings),
+            jitter=float(settings["jitter"]),
+            # A network with one input has nothing to lean on instead.
+            missing=float(settings["missing"]) if len(network.encoders) == 2 else 0.0,
+        )
+        return HpclTrainee(network, sampler, statistics, lesson)
+
+    def segmenter(
+        self, network: nn.Module, statistics: Statistics, device: Device
+    ) -> HpclSegmenter:
+        """The network as it is applied, to channels that have been read already."""
+        return HpclSegmenter(TerrainView(len(statistics.mean)), network, statistics)
+
+    def exported(self, state: State) -> State:
+        """All of the network; projector and momentum encoder never were in it."""
+        return state
+
+
+def contrast_of(settings: Mapping[str, Value]) -> Contrast:
+    """How hyper-pixels are compared, as the settings say."""
+    return Contrast(
+        weight=float(settings["lambda_hpcl"]),
+        mode=str(settings["contrast"]),
+        edge_share=0.75 if settings["anchors"] == "boundary" else None,
+    )

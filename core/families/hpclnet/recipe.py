@@ -1,0 +1,86 @@
+"""What HPCL-Net can do; importing this brings torch in."""
+
+from collections.abc import Mapping
+
+import torch
+
+from ...card import Card, read_card
+from ...errors import InputError
+from ...job import Job
+from ...model_file import load_into
+from ...progress import Progress
+from ...scene.bands import read_facts
+from ...scene.scene import Scene
+from ...segmentation.attributes import OwnAttributes, Part
+from ...segmentation.learn import learn
+from ...segmentation.predict import predict
+from ...settings import resolve
+from . import HPCLNET
+from .architecture import Architecture
+from .attributes import FIELDS, described
+from .design import HpclDesign, earlier_model
+from .network import HpclNet
+from .segmenter import HpclSegmenter
+from .statistics import Statistics
+from .view import DEM, METRES, TerrainView
+
+
+class HpclNetRecipe:
+    """Train and predict."""
+
+    def train(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Train as the job says; see `segmentation.learn`."""
+        settings = resolve(HPCLNET.train_settings, job.settings)
+        warn_of_pictures(job, progress)
+        start = read_card(job.model) if job.model else None
+        earlier = earlier_model(job.model, start) if start else None
+        design = HpclDesign(settings, earlier, progress.warn)
+        return learn(job, design, progress, start=start).values
+
+    def predict(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Apply the job's model; see `segmentation.predict`."""
+        settings = resolve(HPCLNET.predict_settings, job.settings)
+        warn_of_pictures(job, progress)
+        metres = METRES[str(settings["vertical_unit"])]
+
+        def make(card: Card, device: torch.device) -> HpclSegmenter:
+            return segmenter_of(job.model, card, device, metres)
+
+        def describe(scene: Scene, part: Part) -> Mapping[str, float]:
+            window, inside = part.on(scene.grid)
+            block = scene.read(DEM, window)
+            return described(block, inside, scene.grid, metres)
+
+        return predict(job, progress, HPCLNET, make, own=OwnAttributes(FIELDS, describe))
+
+    def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:
+        """There is nothing to take over.
+
+        Raises:
+            InputError: always; the paper's weights are not public.
+        """
+        raise InputError("HPCL-Net has no published checkpoints to import; train a model instead.")
+
+
+def segmenter_of(path: str, card: Card, device: torch.device, metres: float) -> HpclSegmenter:
+    """The trained network of the model file at `path`, on `device`.
+
+    Raises:
+        ModelFileError: the weights do not fit the card.
+    """
+    architecture = Architecture.from_json(card.architecture)
+    network = HpclNet(architecture)
+    load_into(network, path)
+    view = TerrainView(architecture.image_bands, architecture.wide, metres)
+    return HpclSegmenter(view, network.to(device), Statistics.of_card(card))
+
+
+def warn_of_pictures(job: Job, progress: Progress) -> None:
+    """Warn of elevation models that look like pictures: 8 bits hold no heights."""
+    for source in job.inputs.get(DEM, ()):
+        facts = read_facts(source)
+        if facts.data_type in ("uint8", "int8"):
+            progress.warn(
+                f"{facts.title}, chosen as elevation model, holds 8-bit numbers, as a hillshade "
+                "does; choose a raster of heights."
+            )
