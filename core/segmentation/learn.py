@@ -23,10 +23,10 @@ from ..training.loop import Evaluation, Outcome, State, Trainee, train
 from ..training.phases import Keep, Measured, Phases, check_outputs, mean_scores
 from .design import Design
 from .division import Division, divide, division_maps
-from .judging import Histogram
 from .sampler import Ground, Sampler
 from .sites import Sites, read_sites
-from .validation import HeldOut
+from .tables import boundary_table, site_table
+from .validation import HeldOut, Judged, pooled
 from .view import Segmenter
 
 S = TypeVar("S")
@@ -56,15 +56,20 @@ class Learnt:
 _CLASS_SCORES = {"IOU": "iou", "F1": "f1", "PRECISION": "users", "RECALL": "producers"}
 
 
+Tables = Callable[["SegmentationCourse[Any]", Measured], Sequence[Table]]
+
+
 def learn(
     job: Job,
     design: Design[S],
     progress: Progress,
     *,
     start: Card | None = None,
-    tables: Sequence[Table] = (),
+    tables: Tables = lambda course, measured: (),
 ) -> Learnt:
     """Train as the job says, and write model and report.
+
+    `start` is the card of a model to go on from; `tables` gives the report's further tables.
 
     Raises:
         InputError: something in the job does not fit, said before the work begins.
@@ -88,7 +93,7 @@ def learn(
     final = phases.refit(measured)
     card = phases.write(measured, final)
     if job.output("REPORT"):
-        report = course.report(card, measured, (*tables, *course.tables()))
+        report = course.report(card, measured, (*tables(course, measured), *course.tables()))
         write_training_report(job.output("REPORT"), report)
     return Learnt(card, final, measured, course)
 
@@ -113,7 +118,7 @@ class SegmentationCourse(Generic[S]):
         self._progress = progress
         self._statistics = [self._statistics_of(one) for one in divisions]
         self._final = self._statistics_of(None if self._folds else divisions[0])
-        self._histograms: dict[int, tuple[Histogram, ...]] = {}
+        self._judged: dict[int, tuple[Judged, ...]] = {}
         self.card = self._card(job)
         self.fingerprint = self._digest()
 
@@ -172,16 +177,27 @@ class SegmentationCourse(Generic[S]):
 
     def scores(self, division: int, state: State) -> Scores:
         """The scores on all held-out ground, at the threshold that suits it best."""
+        judged = self.judge(division, self.segmenter(state, division))
+        self._judged[division] = judged
+        whole = pooled(judged)
+        return whole.scores(whole.best_threshold, self.sites.mapclass)
+
+    def segmenter(self, state: State, division: int | None = None) -> Segmenter:
+        """Weights of this training as they are applied."""
         network = self._design.network(self.card.architecture)
         network.load_state_dict(state)
-        segmenter = self._design.segmenter(
-            network.to(self._device.torch).eval(), self._statistics[division], self._device
-        )
-        held_out = self._held_out(self._divisions[division])
-        by_site = held_out.whole(segmenter, self._progress)
-        self._histograms[division] = by_site
-        whole = Histogram().joined(by_site)
-        return whole.scores(whole.best_threshold, self.sites.mapclass)
+        statistics = self._final if division is None else self._statistics[division]
+        ready = network.to(self._device.torch).eval()
+        return self._design.segmenter(ready, statistics, self._device)
+
+    def judge(self, division: int, segmenter: Segmenter) -> tuple[Judged, ...]:
+        """The answers of any segmenter on what the division holds out."""
+        return self._held_out(self._divisions[division]).whole(segmenter, self._progress)
+
+    @property
+    def judged(self) -> tuple[Judged, ...]:
+        """The answers of this training on all ground that it held out, fold by fold."""
+        return tuple(one for _, some in sorted(self._judged.items()) for one in some)
 
     def exported(self, state: State) -> State:
         """What the model file needs."""
@@ -194,8 +210,7 @@ class SegmentationCourse(Generic[S]):
     @property
     def threshold(self) -> float:
         """From which probability on a pixel is of the class."""
-        found = [one for some in self._histograms.values() for one in some]
-        return Histogram().joined(found).best_threshold
+        return pooled(self.judged).best_threshold
 
     def report(self, card: Card, measured: Measured, tables: Sequence[Table]) -> TrainingReport:
         """What the report of this training tells."""
@@ -218,19 +233,12 @@ class SegmentationCourse(Generic[S]):
         )
 
     def tables(self) -> tuple[Table, ...]:
-        """The scores of each held-out scene, where several were."""
-        rows = []
-        for division, by_site in sorted(self._histograms.items()):
-            for number, one in enumerate(by_site):
-                if one.total:
-                    rows.append((self._title(number, division), one))
-        if len(rows) < 2:
+        """The outlines' scores, and those of each held-out scene where several were."""
+        judged = self.judged
+        if not judged:
             return ()
-        return (site_table(rows, self.threshold, self.sites.gsd),)
-
-    def _title(self, number: int, division: int) -> str:
-        title = self.sites.sites[number].title
-        return f"{title} (fold {division + 1})" if self._folds else title
+        several = [] if len(judged) < 2 else [site_table(judged, self.threshold, self.sites.gsd)]
+        return (boundary_table(judged, self.threshold, self.sites.gsd), *several)
 
     def _held_out(self, division: Division) -> HeldOut:
         masks = [division.validating(number) for number in range(len(self.sites.sites))]
@@ -317,28 +325,3 @@ class _Judged:
         found = self._held_out.quick(self._segmenter(network))
         iou = found.iou(found.best_threshold) or 0.0
         return Evaluation(iou, {"iou": round(iou, 6), "threshold": found.best_threshold})
-
-
-def site_table(rows: Sequence[tuple[str, Histogram]], threshold: float, gsd: float) -> Table:
-    """Scores and area bias of each held-out scene at one threshold."""
-    found = []
-    for title, one in rows:
-        (hit, missed), (wrong, _) = one.matrix(threshold)
-        truth, mapped = hit + missed, hit + wrong
-        hectares = gsd**2 / 1e4
-        found.append(
-            (
-                title,
-                one.iou(threshold),
-                hit / mapped if mapped else None,
-                hit / truth if truth else None,
-                f"{truth * hectares:.1f}",
-                f"{mapped * hectares:.1f}",
-            )
-        )
-    return Table(
-        "Held-out scenes",
-        ("Scene", "IoU", "Precision", "Recall", "Reference, ha", "Map, ha"),
-        tuple(found),
-        f"Probabilities of {threshold:.2f} and more count as the class.",
-    )

@@ -114,10 +114,11 @@ def read_sites(
                 required=len(pairs) == 1,
             )  # fmt: skip
             classes |= {one.value: one for one in where.classes}
+            meant = _meant(where.classes, family, start, labels)
             _check_size(scene, view.channels, found)
             share = 1 / len(pairs)
             with progress.stage(f"Reading {reference.title}", share):
-                found.append(_read(scene, view, where, reference.title, progress))
+                found.append(_read(scene, view, where, meant, reference.title, progress))
     if view is None:
         raise ValueError("a training without a scene")
     _check_labelled(found, labels)
@@ -159,7 +160,37 @@ def _check_size(scene: Scene, channels: int, before: Sequence[Site]) -> None:
         )
 
 
-def _read(scene: Scene, view: View, labels: LabelMap, title: str, progress: Progress) -> Site:
+def _meant(
+    classes: Sequence[MapClass], family: Family, start: Card | None, labels: Features
+) -> frozenset[int]:
+    """The values in the labels that stand for the class: its namesake, else all of them.
+
+    Raises:
+        InputError: the labels name their classes, and none is that of the model to go on from.
+    """
+    wanted = start.classes[0] if start else family.target
+    if wanted is None or not labels.field:
+        return frozenset(one.value for one in classes)
+    named = [one for one in classes if not one.name.lower().startswith("class ")]
+    same = [one for one in named if one.name.strip().casefold() == wanted.name.casefold()]
+    if start and named and not same:
+        names = ", ".join(f"“{one.name}”" for one in named[:6])
+        raise InputError(
+            f"The field “{labels.field}” of {labels.title} holds {names}, and the model knows "
+            f"“{wanted.name}”. Choose another field, or none (CLASS_FIELD) if every feature is "
+            f"“{wanted.name}”."
+        )
+    return frozenset(one.value for one in (same or classes))
+
+
+def _read(
+    scene: Scene,
+    view: View,
+    labels: LabelMap,
+    meant: frozenset[int],
+    title: str,
+    progress: Progress,
+) -> Site:
     shape = scene.grid.shape
     values = np.zeros((view.channels, shape.rows, shape.columns), np.float32)
     valid = np.zeros((shape.rows, shape.columns), np.bool_)
@@ -168,16 +199,18 @@ def _read(scene: Scene, view: View, labels: LabelMap, title: str, progress: Prog
         rows, columns = window.slices
         block = view.read(scene, window)
         values[:, rows, columns], valid[rows, columns] = block.values, block.valid
-        target[rows, columns] = _target(labels, window, block.valid)
+        target[rows, columns] = _target(labels, meant, window, block.valid)
         progress.update(window.end_row / shape.rows)
     return Site(title, scene.grid, values, valid, target)
 
 
-def _target(labels: LabelMap, window: Window, valid: Mask) -> Target:
+def _target(labels: LabelMap, meant: frozenset[int], window: Window, valid: Mask) -> Target:
+    """Other classes than those that are `meant` are background like unmarked ground."""
     values = labels.read(window)
+    inside = np.isin(values, list(meant))
     target = np.full(values.shape, IGNORED, np.uint8)
-    target[valid & (values > 0)] = 1
-    target[valid & (values == BACKGROUND)] = 0
+    target[valid & inside] = 1
+    target[valid & ~inside & ((values == BACKGROUND) | (values > 0))] = 0
     return target
 
 

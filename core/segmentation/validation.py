@@ -1,6 +1,7 @@
 """The held-out ground of a training, and how a network is judged on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..progress import Progress
 from ..scene.grid import Shape, Window
-from ..scene.source import Mask
+from ..scene.source import Floats, Mask
 from .blending import blended, read_array
 from .judging import Histogram
 from .sites import Site
@@ -16,6 +17,31 @@ from .view import Segmenter
 
 _QUICK_WINDOWS = 120
 _BATCH = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """A network's answer on the held-out part of a site.
+
+    `probabilities`, `truth` and `known` (row, column); only `known` pixels were held out.
+    """
+
+    title: str
+    probabilities: Floats
+    truth: Mask
+    known: Mask
+
+    @property
+    def histogram(self) -> Histogram:
+        """The held-out pixels by probability."""
+        found = Histogram()
+        found.add(self.probabilities, self.truth, self.known)
+        return found
+
+
+def pooled(judged: Iterable[Judged]) -> Histogram:
+    """The held-out pixels of all sites by probability."""
+    return Histogram().joined([one.histogram for one in judged])
 
 
 class HeldOut:
@@ -56,16 +82,15 @@ class HeldOut:
         target = self._sites[number].target[inside.slices]
         found.add(one[rows, columns], target == 1, self._masks[number][inside.slices])
 
-    def whole(self, segmenter: Segmenter, progress: Progress) -> tuple[Histogram, ...]:
-        """All held-out pixels of each site, from overlapping windows as at a prediction."""
+    def whole(self, segmenter: Segmenter, progress: Progress) -> tuple[Judged, ...]:
+        """All held-out ground of each site, from overlapping windows as at a prediction."""
         found = []
         for site, mask in zip(self._sites, self._masks, strict=True):
-            one = Histogram()
             region = _box(mask)
             if region is not None:
                 probabilities = blended_site(site, segmenter, region, self._window, progress)
-                one.add(probabilities, site.target[region.slices] == 1, mask[region.slices])
-            found.append(one)
+                truth = site.target[region.slices] == 1
+                found.append(Judged(site.title, probabilities, truth, mask[region.slices]))
         return tuple(found)
 
 

@@ -1,0 +1,64 @@
+"""Tables of a training's report that every segmenting family shows."""
+
+from collections.abc import Sequence
+
+from ..accuracy.boundary import BoundaryCounts, boundary_counts
+from ..report.training import Table
+from .validation import Judged
+
+_DISTANCES = (1.0, 2.0, 3.0)
+_SQUARE_METRES = 1e4
+
+
+def site_table(judged: Sequence[Judged], threshold: float, gsd: float) -> Table:
+    """Scores and areas of each held-out scene at one threshold; `gsd` in metres."""
+    rows = []
+    for one in judged:
+        histogram = one.histogram
+        (hit, missed), (wrong, _) = histogram.matrix(threshold)
+        truth, mapped = hit + missed, hit + wrong
+        hectares = gsd**2 / _SQUARE_METRES
+        rows.append(
+            (
+                one.title,
+                histogram.iou(threshold),
+                hit / mapped if mapped else None,
+                hit / truth if truth else None,
+                f"{truth * hectares:.1f}",
+                f"{mapped * hectares:.1f}",
+            )
+        )
+    return Table(
+        "Held-out scenes",
+        ("scene", "IoU", "precision", "recall", "reference, ha", "map, ha"),
+        tuple(rows),
+        f"The class is shown from a probability of {threshold:.2f} on.",
+    )
+
+
+def boundary_table(judged: Sequence[Judged], threshold: float, gsd: float) -> Table:
+    """How well outlines agree within one, two and three working pixels.
+
+    Boundary IoU after Cheng et al. (2021), arXiv 2103.16562.
+    """
+    rows = []
+    for pixels in _DISTANCES:
+        counts = boundary(judged, threshold, pixels)
+        rows.append((f"{pixels * gsd:.4g} m", counts.iou, counts.f1, counts.precision,
+                     counts.recall))  # fmt: skip
+    return Table(
+        "Outlines on held-out ground",
+        ("within", "boundary IoU", "boundary F1", "precision", "recall"),
+        tuple(rows),
+        "How much of the outlines of map and reference lie within a distance of each other. The "
+        "edge of what was held out is no outline.",
+    )
+
+
+def boundary(judged: Sequence[Judged], threshold: float, radius: float) -> BoundaryCounts:
+    """Contours of all held-out sites compared; `radius` in pixels."""
+    total = BoundaryCounts()
+    for one in judged:
+        mapped = one.known & (one.probabilities >= threshold)
+        total += boundary_counts(one.truth & one.known, mapped, one.known, radius, 0)
+    return total
