@@ -215,7 +215,7 @@ _FEW_PIECES = (
 def _needs_empty(comparison: Comparison, progress: Progress) -> bool:
     """Whether the map, in a comparison with background, has no pixel that is background."""
     background = comparison.matched.background
-    if background is None:
+    if background is None or comparison.states_background:
         return False
     with progress.stage("Looking at the map", 0.05):
         return not any((one.mapped == background).any() for one in comparison.strips(progress))

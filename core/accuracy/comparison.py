@@ -16,6 +16,7 @@ from ..job import Features, Job, Source
 from ..progress import Progress
 from ..scene.grid import Grid, Window
 from ..scene.labels import BACKGROUND, LabelMap, open_labels
+from ..scene.sink import states_background
 from ..scene.source import Image, raster_environment
 from ..scene.vectors import Outlines, read_outlines, readable
 from ..settings import Value
@@ -57,8 +58,13 @@ class Comparison:
         pieces: "_Pieces | None",
         *,
         points: bool,
+        stated: bool = False,
     ) -> None:
-        """`points` tells that the reference consists of points only."""
+        """`points` tells that the reference consists of points only.
+
+        `stated` tells that the map itself says where it found none of its classes.
+        """
+        self.states_background = stated
         self.grid = map_labels.grid
         self.matched = matched
         self.points = points
@@ -171,6 +177,7 @@ def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) ->
         raise InputError("Choose reference polygons, points or a class raster to compare with.")
     complete = settings["unmarked"] == "background"
     on_map = open_map(job, progress)
+    stated = states_background(job.inputs["CLASSES"][0].path)
     grid = on_map.grid
     features, target = job.labels, None
     fieldless = complete and not features.field and readable(features)
@@ -184,6 +191,7 @@ def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) ->
         _with_legend(job.inputs["CLASSES"][0], on_map.classes),
         (target,) if target else reference.classes,
         complete=complete,
+        stated=stated,
         values_mean_something=not _has_texts(features),
     )
     if target:
@@ -191,7 +199,7 @@ def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) ->
     drawn = readable(features) and (bool(features.field) or fieldless)
     pieces = _opened_pieces(features, grid) if drawn and not complete else None
     points = pieces is not None and _only_points(features)
-    return Comparison(on_map, reference, matched, pieces, points=points)
+    return Comparison(on_map, reference, matched, pieces, points=points, stated=stated)
 
 
 def _with_legend(source: Source, found: tuple[MapClass, ...]) -> tuple[MapClass, ...]:

@@ -44,13 +44,15 @@ def match_classes(
     reference: Sequence[MapClass],
     *,
     complete: bool = False,
+    stated: bool = False,
     values_mean_something: bool = True,
 ) -> Matched:
     """The joint classes: by name where names agree, else by value.
 
     Values mean nothing where the reference has texts, which were numbered for want of values.
     `complete` means that ground without a mark is background, and so is every class of the map
-    that the reference does not mark.
+    that the reference does not mark. `stated` means that the map itself says where it found none of
+    its classes: that is background, and so is every class of the reference that it does not have.
 
     Raises:
         InputError: no class of the reference is a class of the map.
@@ -62,7 +64,8 @@ def match_classes(
             f"the map has {_names(mapped)}. Give them the same names or values."
         )
     partner = {b.value: a for a, b in pairs}
-    lonely = [one for one in reference if one.value not in partner]
+    alone = [one for one in reference if one.value not in partner]
+    lonely = [] if stated else alone
     taken = {one.value for one in mapped}
     extra = [_with_free_value(one, taken) for one in lonely]
     joint = list(mapped) + extra
@@ -74,13 +77,14 @@ def match_classes(
     of_reference |= {b.value: place[a.value] for a, b in zip(extra, lonely, strict=True)}
     of_map = {one.value: place[one.value] for one in mapped if one.value in place}
     notes = (*_contradictions(pairs), *_guesses(pairs))
-    if not complete:
+    if not complete and not stated:
         return Matched(
             tuple(joint), of_map, of_reference, target=_target_of_two(joint), notes=notes
         )
     joint.append(_with_free_value(MapClass(1, BACKGROUND_NAME, "#bdbdbd"), taken))
     background = len(joint) - 1
     of_map |= {one.value: background for one in mapped if one.value not in of_map}
+    of_reference |= {one.value: background for one in alone if one.value not in of_reference}
     target = 0 if background == 1 else None
     return Matched(tuple(joint), of_map, of_reference, background, target, notes)
 

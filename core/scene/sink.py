@@ -25,6 +25,8 @@ from .source import quiet_about, raster_environment
 NO_CLASS = 0
 NOT_SEEN = 255
 """Nodata of a class raster in which 0 says that nothing was found."""
+BACKGROUND_TAG = "TERRAWEAVE_BACKGROUND"
+"""In the metadata of such a raster: the value that says so."""
 _TILE = 256
 """Edge of a tile, and what the smallest overview fits into."""
 _ABOUT_WRITING = ("writ", "space left", "flush", "disk", "quota", "file too large")
@@ -217,6 +219,8 @@ class ClassSink(RasterSink):
             tags=tags,
             together=together,
         )
+        if background:
+            self._tags[BACKGROUND_TAG] = str(NO_CLASS)
         self._counts = np.zeros(65536, dtype=np.int64)
 
     def write(self, window: Window, values: NDArray[Any]) -> None:
@@ -302,6 +306,12 @@ class _Listener(logging.Handler):
         text = record.getMessage()
         if any(word in text.lower() for word in _ABOUT_WRITING):
             self.complaints.append(text)
+
+
+def states_background(path: str | Path) -> bool:
+    """Whether a class raster says where it found nothing, as a `ClassSink` with background does."""
+    with raster_environment(), quiet_about(NotGeoreferencedWarning), rasterio.open(path) as data:
+        return BACKGROUND_TAG in data.tags()
 
 
 @contextlib.contextmanager

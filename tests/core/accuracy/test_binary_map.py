@@ -1,0 +1,63 @@
+"""A map of one class says where it found nothing, and that is not the same as missing data."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from terraweave.core.classes import MapClass
+from terraweave.core.scene.sink import ClassSink
+
+from .conftest import Workbench
+
+SCAR = (MapClass(1, "scar", "#d55e00"),)
+
+
+def write(bench: Workbench, values: np.ndarray) -> Path:
+    """A map of one class as a segmenting family writes it: 0 = nothing found, 255 = missing."""
+    path, grid = bench.folder / "map.tif", bench.grid(*values.shape)
+    with ClassSink(path, grid, SCAR, background=True) as sink:
+        sink.write(grid.window, values)
+    return path
+
+
+@pytest.fixture
+def mapped() -> np.ndarray:
+    """20 × 30 pixels: a scar of 6 × 8, and two columns of missing data."""
+    values = np.zeros((20, 30), np.uint8)
+    values[4:10, 5:13] = 1
+    values[:, 28:] = 255
+    return values
+
+
+def test_zero_is_background_and_255_is_missing(bench: Workbench, mapped: np.ndarray) -> None:
+    reference = bench.layer([shapely.box(5, 4, 15, 10), shapely.box(26, 15, 30, 20)], {})
+    found = bench.assess(write(bench, mapped), reference, unmarked="background")
+    assert found["PIXELS"] == 20 * 28
+    # 48 of the 60 + 10 reference pixels that the map has are found, and nothing is invented.
+    assert found["IOU"] == pytest.approx(48 / 70)
+    assert found["F1"] == pytest.approx(2 * 48 / (48 + 70))
+    assert not any("shows one class and nothing else" in one for one in bench.warnings)
+    assert any("the map is empty" in one for one in bench.warnings)
+
+
+def test_a_map_that_is_all_class_does_not_take_missing_data_for_background(
+    bench: Workbench, mapped: np.ndarray
+) -> None:
+    mapped[mapped == 0] = 1
+    reference = bench.layer([shapely.box(0, 0, 14, 20)], {})
+    found = bench.assess(write(bench, mapped), reference, unmarked="background")
+    assert found["PIXELS"] == 20 * 28
+    assert found["IOU"] == pytest.approx(0.5)
+    assert not any("shows one class and nothing else" in one for one in bench.warnings)
+
+
+def test_a_class_that_only_the_reference_has_is_background(
+    bench: Workbench, mapped: np.ndarray
+) -> None:
+    reference = bench.layer(
+        [shapely.box(5, 4, 15, 10), shapely.box(0, 12, 10, 20)], {"kind": ["scar", "stable"]}
+    )
+    found = bench.assess(write(bench, mapped), reference, field="kind")
+    assert found["PIXELS"] == 60 + 80
+    assert found["OA"] == pytest.approx((48 + 80) / 140)
