@@ -31,6 +31,8 @@ STEPS_PER_EPOCH = 30
 # Ground that is steeper than this in the mean (slope/90) is rarer than a wrong vertical unit.
 _TOO_STEEP = 60 / 90
 _TOO_FLAT = 0.05 / 90
+# Metres; what rounding makes of one height is less.
+_LEAST_RELIEF = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class HpclDesign:
         return Statistics.of_channels(torch.from_numpy(mean), torch.from_numpy(std), bands)
 
     def _check(self, grounds: Sequence[Ground], bands: int, steepness: float) -> None:
-        if not any(ground.values[bands + RELATIVE].any() for ground in grounds):
+        place = bands + RELATIVE
+        if all(float(np.abs(one.values[place]).max()) < _LEAST_RELIEF for one in grounds):
             raise InputError(
                 "The elevation model has the same height everywhere in the training ground; "
                 "choose one that shows the terrain."

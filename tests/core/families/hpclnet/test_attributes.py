@@ -1,8 +1,13 @@
 """Terrain under a polygon: planes and cones with known answers, circular means, little data."""
 
+import math
+
 import numpy as np
 import pytest
-from terraweave.core.families.hpclnet.attributes import terrain_attributes
+from affine import Affine
+from terraweave.core.families.hpclnet.attributes import FIELDS, described, terrain_attributes
+from terraweave.core.scene.grid import Grid, Shape
+from terraweave.core.scene.scene import Block
 
 GSD = 5.0
 
@@ -71,3 +76,33 @@ def test_missing_pixels_are_left_out_and_all_missing_is_unknown() -> None:
     assert found.aspect == pytest.approx(270.0)
     nothing = terrain_attributes(heights, np.zeros_like(inside), inside, GSD)
     assert (nothing.elevation_mean, nothing.slope_max, nothing.aspect) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("transform", "aspect"),
+    [
+        (Affine(GSD, 0, 0, 0, -GSD, 0), 90.0),
+        (Affine(GSD, 0, 0, 0, GSD, 0), 90.0),
+        (Affine.rotation(90) @ Affine(GSD, 0, 0, 0, -GSD, 0), 0.0),
+        (Affine.rotation(-30) @ Affine(GSD, 0, 0, 0, -GSD, 0), 120.0),
+    ],
+)
+def test_a_layer_says_the_direction_on_the_map_whatever_the_picture_s(
+    transform: Affine, aspect: float
+) -> None:
+    """The ground falls to the picture's right."""
+    heights, inside = plane(10, 10, -0.4, 0.0).astype(np.float32), inner(10, 10)
+    block = Block(heights[None] / np.float32(0.3048), np.ones_like(inside))
+    found = described(block, inside, Grid("", transform, Shape(10, 10)), 0.3048)
+    assert tuple(found) == FIELDS
+    apart = (found["aspect"] - aspect + 180) % 360 - 180
+    assert apart == pytest.approx(0.0, abs=0.01)
+    assert found["slope_mean"] == pytest.approx(math.degrees(math.atan(0.4)), abs=0.01)
+    assert found["relief_m"] == pytest.approx(7 * GSD * 0.4, abs=0.01)
+
+
+def test_what_is_unknown_is_not_a_number_in_a_layer() -> None:
+    inside = inner(5, 5)
+    block = Block(np.zeros((1, 5, 5), np.float32), np.zeros_like(inside))
+    grid = Grid("", Affine(GSD, 0, 0, 0, -GSD, 0), Shape(5, 5))
+    assert all(math.isnan(one) for one in described(block, inside, grid, 1.0).values())
