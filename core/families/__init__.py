@@ -6,8 +6,12 @@ from types import MappingProxyType
 from ..errors import InputError
 from ..family import Family
 from .das2f import DAS2F
+from .hpclnet import HPCLNET
+from .minec2fnet import MINEC2FNET
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({family.key: family for family in (DAS2F,)})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.key: family for family in (DAS2F, MINEC2FNET, HPCLNET)}
+)
 
 
 def family_named(key: str) -> Family:

@@ -162,7 +162,9 @@ class SegmentationCourse(Generic[S]):
         )
         trainee = _Judged(
             design.trainee(network, sampler, statistics, design.effort, self._device),
-            None if part is None or not part.holds_out else self._held_out(part),
+            None
+            if division is None or not self.held_out(division)
+            else self.held_out_ground(division),
             lambda one: design.segmenter(one, statistics, self._device),
         )
         return train(
@@ -192,7 +194,7 @@ class SegmentationCourse(Generic[S]):
 
     def judge(self, division: int, segmenter: Segmenter) -> tuple[Judged, ...]:
         """The answers of any segmenter on what the division holds out."""
-        return self._held_out(self._divisions[division]).whole(segmenter, self._progress)
+        return self.held_out_ground(division).whole(segmenter, self._progress)
 
     @property
     def judged(self) -> tuple[Judged, ...]:
@@ -240,7 +242,9 @@ class SegmentationCourse(Generic[S]):
         several = [] if len(judged) < 2 else [site_table(judged, self.threshold, self.sites.gsd)]
         return (boundary_table(judged, self.threshold, self.sites.gsd), *several)
 
-    def _held_out(self, division: Division) -> HeldOut:
+    def held_out_ground(self, number: int) -> HeldOut:
+        """The ground that a division holds out."""
+        division = self._divisions[number]
         masks = [division.validating(number) for number in range(len(self.sites.sites))]
         return HeldOut(self.sites.sites, masks, self._design.effort.window)
 
