@@ -95,7 +95,14 @@ def write_results(
             together=together,
         )
         sure = (
-            ValueSink(job.output("CONFIDENCE"), part, tags=tags, together=together)
+            ValueSink(
+                job.output("CONFIDENCE"),
+                part,
+                description="probability" if background else "confidence",
+                see_through=background,
+                tags=tags,
+                together=together,
+            )
             if job.output("CONFIDENCE")
             else None
         )

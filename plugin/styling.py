@@ -16,6 +16,7 @@ from qgis.core import (
     QgsRasterShader,
     QgsRendererCategory,
     QgsSingleBandPseudoColorRenderer,
+    QgsSingleSymbolRenderer,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtGui import QColor
@@ -26,6 +27,9 @@ Style = Callable[[QgsMapLayer], None]
 
 # Light where the model hesitates, dark where it is sure; even in lightness, safe for all eyes.
 _RAMP = ("#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154")
+# From nothing over yellow to dark red; its first colours are see-through.
+_PROBABILITY_RAMP = ("#00ffffb2", "#90ffffb2", "#fffecc5c", "#fffd8d3c", "#fff03b20", "#ffbd0026")
+_OUTLINE = "#e31a1c"
 # The field of the worker's polygons that holds the class number.
 _VALUE_FIELD = "class_value"
 
@@ -79,17 +83,25 @@ def class_raster_style(classes: Sequence[MapClass]) -> Style:
 
 def confidence_style() -> Style:
     """A ramp from 0 (a guess) to 1 (sure)."""
+    return _ramp_style(_RAMP, 1.0)
 
+
+def probability_style() -> Style:
+    """A ramp from 0 (no sign of the class) to 1 that lets a hillshade beneath show through."""
+    return _ramp_style(_PROBABILITY_RAMP, 0.5)
+
+
+def _ramp_style(colors: Sequence[str], opacity: float) -> Style:
     def apply(layer: QgsMapLayer) -> None:
         if not isinstance(layer, QgsRasterLayer):
             return
         ramp = QgsColorRampShader(0.0, 1.0)
         ramp.setColorRampType(Qgis.ShaderInterpolationMethod.Linear)
-        last = len(_RAMP) - 1
+        last = len(colors) - 1
         ramp.setColorRampItemList(
             [
                 QgsColorRampShader.ColorRampItem(number / last, QColor(color), f"{number / last:g}")
-                for number, color in enumerate(_RAMP)
+                for number, color in enumerate(colors)
             ]
         )
         shader = QgsRasterShader(0.0, 1.0)
@@ -97,6 +109,7 @@ def confidence_style() -> Style:
         renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
         renderer.setClassificationMin(0.0)
         renderer.setClassificationMax(1.0)
+        renderer.setOpacity(opacity)
         layer.setRenderer(renderer)
 
     return apply
@@ -110,6 +123,19 @@ def polygon_style(classes: Sequence[MapClass]) -> Style:
             return
         categories = [QgsRendererCategory(one.value, _fill(one), one.name) for one in classes]
         layer.setRenderer(QgsCategorizedSymbolRenderer(_VALUE_FIELD, categories))
+
+    return apply
+
+
+def outline_style() -> Style:
+    """Areas of a single class: a red line around what lies beneath."""
+
+    def apply(layer: QgsMapLayer) -> None:
+        if isinstance(layer, QgsVectorLayer):
+            symbol = QgsFillSymbol.createSimple(
+                {"style": "no", "outline_color": _OUTLINE, "outline_width": "0.5"}
+            )
+            layer.setRenderer(QgsSingleSymbolRenderer(symbol))
 
     return apply
 

@@ -10,6 +10,9 @@ from ..classes import MapClass
 _WHOLE, _TEXT = 0, 2
 _PIXEL_COUNT, _NAME, _VALUE, _RED, _GREEN, _BLUE = 1, 2, 5, 6, 7, 8
 _RAMP = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
+# The one of the plugin's `styling.py`, for those who open the file without it.
+_SEE_THROUGH_RAMP = ("#ffffb2", "#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
+_ALPHAS = (0, 144, 255, 255, 255, 255)
 
 
 def write_class_legend(
@@ -38,9 +41,13 @@ def write_class_legend(
     _write(_class_style(classes), path.with_suffix(".qml"), qgis=True)
 
 
-def write_value_legend(path: Path, low: float, high: float) -> None:
-    """Lay a QGIS style with a colour ramp from `low` to `high` beside the raster `path`."""
-    _write(_value_style(low, high), path.with_suffix(".qml"), qgis=True)
+def write_value_legend(path: Path, low: float, high: float, *, see_through: bool = False) -> None:
+    """Lay a QGIS style with a colour ramp from `low` to `high` beside the raster `path`.
+
+    With `see_through`, low values have no colour and all are half transparent, to lie over a
+    hillshade.
+    """
+    _write(_value_style(low, high, see_through), path.with_suffix(".qml"), qgis=True)
 
 
 def _attribute_table(classes: Sequence[MapClass], counts: Sequence[int] | None) -> Xml.Element:
@@ -79,8 +86,11 @@ def _class_style(classes: Sequence[MapClass]) -> Xml.Element:
     return root
 
 
-def _value_style(low: float, high: float) -> Xml.Element:
+def _value_style(low: float, high: float, see_through: bool) -> Xml.Element:
     root, renderer = _style("singlebandpseudocolor")
+    if see_through:
+        renderer.set("opacity", "0.5")
+    ramp = _SEE_THROUGH_RAMP if see_through else _RAMP
     renderer.set("classificationMin", f"{low:g}")
     renderer.set("classificationMax", f"{high:g}")
     shader = Xml.SubElement(
@@ -92,10 +102,11 @@ def _value_style(low: float, high: float) -> Xml.Element:
         minimumValue=f"{low:g}",
         maximumValue=f"{high:g}",
     )
-    for index, color in enumerate(_RAMP):
-        value = low + (high - low) * index / (len(_RAMP) - 1)
+    for index, color in enumerate(ramp):
+        value = low + (high - low) * index / (len(ramp) - 1)
+        alpha = _ALPHAS[index] if see_through else 255
         Xml.SubElement(
-            shader, "item", value=f"{value:g}", color=color, alpha="255", label=f"{value:g}"
+            shader, "item", value=f"{value:g}", color=color, alpha=str(alpha), label=f"{value:g}"
         )
     return root
 

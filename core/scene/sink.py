@@ -267,10 +267,11 @@ class ValueSink(RasterSink):
         description: str = "confidence",
         low: float = 0.0,
         high: float = 1.0,
+        see_through: bool = False,
         tags: Mapping[str, object] | None = None,
         together: Together | None = None,
     ) -> None:
-        """`low` and `high` are the ends of the colour ramp in QGIS."""
+        """`low` and `high` are the ends of the colour ramp in QGIS; see `write_value_legend`."""
         super().__init__(
             path,
             grid,
@@ -282,10 +283,11 @@ class ValueSink(RasterSink):
             together=together,
         )
         self._ends = low, high
+        self._see_through = see_through
 
     def _finish(self) -> None:
         super()._finish()
-        write_value_legend(self._aside, *self._ends)
+        write_value_legend(self._aside, *self._ends, see_through=self._see_through)
 
 
 def _tiles(grid: Grid) -> Iterator[tuple[int, int]]:

@@ -24,7 +24,15 @@ from ...core.family import Family
 from ...core.job import Extent, Job
 from ..checks import check_card_bands, check_images, check_model, check_output
 from ..sources import PreparedRaster, wkt
-from ..styling import announce_layer, class_raster_style, confidence_style, polygon_style
+from ..styling import (
+    Style,
+    announce_layer,
+    class_raster_style,
+    confidence_style,
+    outline_style,
+    polygon_style,
+    probability_style,
+)
 from .base import (
     Parameters,
     Preparation,
@@ -37,6 +45,7 @@ from .forms import family_help, parameter_of, setting_values, with_help
 
 _OUTPUTS = ("CLASSES", "CONFIDENCE", "POLYGONS")
 _NUMBERS = (("PIXELS", "Classified pixels"), ("POLYGON_COUNT", "Polygons"))
+_BINARY_NUMBERS = (*_NUMBERS, ("AREA_HA", "Area of the class (ha)"))
 
 
 class PredictAlgorithm(TerraweaveAlgorithm):
@@ -92,7 +101,7 @@ class PredictAlgorithm(TerraweaveAlgorithm):
                 createByDefault=False,
             )
         )
-        for name, title in _NUMBERS:
+        for name, title in self._numbers:
             self.addOutput(QgsProcessingOutputNumber(name, title))
 
     def check(self, parameters: Parameters, context: QgsProcessingContext) -> None:
@@ -150,18 +159,35 @@ class PredictAlgorithm(TerraweaveAlgorithm):
 
         result = run_with_files(context, feedback, len(self._inputs), job)
         self._announce(outputs, self._card, context)
-        return {**outputs, **numbers_only(result.values, tuple(name for name, _ in _NUMBERS))}
+        return {**outputs, **numbers_only(result.values, tuple(name for name, _ in self._numbers))}
 
     def _announce(self, outputs: dict[str, str], card: Card, context: QgsProcessingContext) -> None:
-        subject = self.family.purpose.split(" from ")[0]
-        looks = {
-            "CLASSES": (subject, class_raster_style(card.classes)),
-            "CONFIDENCE": (f"{subject}, confidence", confidence_style()),
-            "POLYGONS": (f"{subject}, polygons", polygon_style(card.classes)),
-        }
+        looks = self._looks(card)
         for name, path in outputs.items():
             title, style = looks[name]
             announce_layer(context, path, f"{title} ({self._scene_name})", style)
+
+    def _looks(self, card: Card) -> dict[str, tuple[str, Style]]:
+        """What each output is called, and how it is drawn.
+
+        Maps of a single class have no colour for their background.
+        """
+        subject = self.family.purpose.split(" from ")[0]
+        binary = self.family.binary
+        sure = (
+            ("probability", probability_style()) if binary else ("confidence", confidence_style())
+        )
+        areas = ("areas", outline_style()) if binary else ("polygons", polygon_style(card.classes))
+        return {
+            "CLASSES": (subject, class_raster_style(card.classes)),
+            "CONFIDENCE": (f"{subject}, {sure[0]}", sure[1]),
+            "POLYGONS": (f"{subject}, {areas[0]}", areas[1]),
+        }
+
+    @property
+    def _numbers(self) -> tuple[tuple[str, str], ...]:
+        """The number outputs."""
+        return _BINARY_NUMBERS if self.family.binary else _NUMBERS
 
     def _images(
         self, parameters: Parameters, context: QgsProcessingContext

@@ -1,5 +1,6 @@
 """Whole scenes become maps of one class, on the image's grid, whatever the network works on."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +99,20 @@ def test_map_confidence_and_polygons_say_the_same(scene: Scene, tmp_path: Path) 
         assert data.colormap(1)[1] == (0xD5, 0x5E, 0, 255)
         assert "no likelihood" in data.tags()[f"{TAG}_NOTE"]
         assert Record.from_text(data.tags()[TAG], "map").family == "bright"
+
+
+def test_styles_beside_the_rasters_let_the_background_through(scene: Scene, tmp_path: Path) -> None:
+    image = write_image(tmp_path / "image.tif", blobs(20, 30))
+    scene.run(job_for(image, write_card(tmp_path / "m.safetensors")))
+    palette = (tmp_path / "map.qml").read_text(encoding="utf-8")
+    assert re.findall(r"<paletteEntry value=\"(\d+)\" .* label=\"(.*)\"", palette) == [
+        ("1", "scar")
+    ]
+    ramp = (tmp_path / "map_confidence.qml").read_text(encoding="utf-8")
+    assert 'opacity="0.5"' in ramp
+    assert re.findall(r"<item .*alpha=\"(\d+)\"", ramp)[0] == "0"
+    with rasterio.open(tmp_path / "map_confidence.tif") as data:
+        assert data.descriptions == ("probability",)
 
 
 def test_constant_network_gives_a_constant_map(scene: Scene, tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""Maps of a single class let what lies beneath show through."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from qgis.core import (
+    QgsApplication,
+    QgsPalettedRasterRenderer,
+    QgsRasterLayer,
+    QgsSingleBandPseudoColorRenderer,
+    QgsSingleSymbolRenderer,
+    QgsVectorLayer,
+)
+from terraweave.core.card import Band, Card, CardInput
+from terraweave.core.classes import MapClass
+from terraweave.core.families import FAMILIES
+from terraweave.plugin.algorithms.predict import PredictAlgorithm
+from terraweave.plugin.styling import confidence_style
+
+RasterMaker = Callable[..., QgsRasterLayer]
+CARD = Card(
+    "scars", "scars", (CardInput("MS", (Band("band 1"),), (0.0,), (1.0,), 1.0),),
+    (MapClass(1, "scar", "#d55e00"),), 16, 8, {},
+)  # fmt: skip
+
+
+@pytest.fixture
+def algorithm(qgis_app: QgsApplication) -> PredictAlgorithm:
+    """A prediction of a family that maps a single class."""
+    facts = FAMILIES["das2f"]
+    family = replace(facts, key="scars", purpose="Scars from an image", binary=True)
+    return PredictAlgorithm(family).create()
+
+
+def test_class_map_has_no_entry_for_the_background(
+    algorithm: PredictAlgorithm, raster: RasterMaker
+) -> None:
+    title, style = algorithm._looks(CARD)["CLASSES"]
+    layer = raster("map", bands=1)
+    style(layer)
+    assert title == "Scars"
+    assert isinstance(layer.renderer(), QgsPalettedRasterRenderer)
+    assert [(one.value, one.label) for one in layer.renderer().classes()] == [(1, "scar")]
+
+
+def test_probability_is_half_transparent_and_begins_with_nothing(
+    algorithm: PredictAlgorithm, raster: RasterMaker
+) -> None:
+    title, style = algorithm._looks(CARD)["CONFIDENCE"]
+    layer = raster("map", bands=1)
+    style(layer)
+    assert title == "Scars, probability"
+    renderer = layer.renderer()
+    assert isinstance(renderer, QgsSingleBandPseudoColorRenderer)
+    assert renderer.opacity() == 0.5
+    items = renderer.shader().rasterShaderFunction().colorRampItemList()
+    assert (items[0].value, items[0].color.alpha()) == (0, 0)
+    assert (items[-1].value, items[-1].color.name()) == (1, "#bd0026")
+
+
+def test_confidence_of_several_classes_stays_opaque(
+    qgis_app: QgsApplication, raster: RasterMaker
+) -> None:
+    layer = raster("map", bands=1)
+    confidence_style()(layer)
+    assert layer.renderer().opacity() == 1
+
+
+def test_areas_are_red_outlines(algorithm: PredictAlgorithm) -> None:
+    title, style = algorithm._looks(CARD)["POLYGONS"]
+    layer = QgsVectorLayer("Polygon?crs=EPSG:32632", "areas", "memory")
+    style(layer)
+    assert title == "Scars, areas"
+    assert isinstance(layer.renderer(), QgsSingleSymbolRenderer)
+    line = layer.renderer().symbol().symbolLayer(0).properties()
+    assert line["style"] == "no"
+    assert line["outline_color"].startswith("227,26,28")
+
+
+def test_area_of_the_class_is_a_number_output(algorithm: PredictAlgorithm) -> None:
+    assert algorithm.outputDefinition("AREA_HA") is not None
+    assert PredictAlgorithm(FAMILIES["das2f"]).create().outputDefinition("AREA_HA") is None
