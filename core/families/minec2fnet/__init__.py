@@ -1,8 +1,8 @@
 """MineC2FNet: mining footprints, coarse to fine. Facts only; torch is elsewhere."""
 
 from ...classes import MapClass
-from ...family import Family, Recipe, Reference, Role
-from .settings import PREDICT_SETTINGS, TRAIN_SETTINGS
+from ...family import Family, Recipe, Reference, Refinement, Role
+from .settings import PREDICT_SETTINGS, REFINE_SETTINGS, TRAIN_SETTINGS
 
 
 def _recipe() -> Recipe:
@@ -41,5 +41,15 @@ MINEC2FNET = Family(
     ),
     recipe=_recipe,
     binary=True,
-    target=MapClass(1, "mine", "#d55e00"),
+    target=MapClass(1, "Mine", "#d95f02"),
+    refinement=Refinement(
+        title="Refine: Mining footprints (MineC2FNet)",
+        help="Goes on from any earlier model, the teacher, with few precise outlines of your own. "
+        "Where the teacher is right the new model keeps to it, where the outlines contradict it "
+        "they alone count. The report tells what was gained on the precise part and, where the "
+        "earlier scenes are given, what was forgotten there.",
+        labels="Precise outlines of mines, twenty or more. What no outline covers inside the "
+        "surveyed area counts as looked at and empty.",
+        settings=REFINE_SETTINGS,
+    ),
 )

@@ -124,10 +124,13 @@ class FootprintDesign:
 
     def architecture(self, sites: Sites) -> Mapping[str, object]:
         """The network's numbers, the working pixel size, and what makes reflectance."""
-        own = Architecture(sites.view.channels, str(self.settings["profile"]))
+        view = sites.view
+        if not isinstance(view, ImageView):
+            raise TypeError(f"{type(view).__name__} is no view of this family")
+        own = Architecture(view.channels, str(self.settings["profile"]))
         if self._earlier is not None:
             own = Architecture.from_json(self._earlier.card.architecture)
-        kept = {key: self.settings[key] for key in ("reflectance_scale", "reflectance_offset")}
+        kept = {"reflectance_scale": view.scale, "reflectance_offset": view.offset}
         return {**own.to_json(), "working_gsd": sites.gsd, **kept}
 
     def inputs(self, sites: Sites, statistics: Statistics) -> tuple[CardInput, ...]:

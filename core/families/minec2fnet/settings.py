@@ -88,6 +88,26 @@ REFLECTANCE = (
     ),
 )
 
+OTHER_PRODUCT = (
+    Setting(
+        key="reflectance_scale",
+        title="Reflectance scale",
+        help="Pixel values are multiplied by this, then the offset is added. 0 takes scale and "
+        "offset of the model's own images; give both where this image is written differently.",
+        default=0.0,
+        minimum=0.0,
+        maximum=1e9,
+    ),
+    Setting(
+        key="reflectance_offset",
+        title="Reflectance offset",
+        help="Added after the scale, if there is one.",
+        default=0.0,
+        minimum=-1e9,
+        maximum=1e9,
+    ),
+)
+
 COARSE = (
     Setting(
         key="boundary",
@@ -212,6 +232,18 @@ TRAIN_SETTINGS = (
     SEED,
     DEVICE,
 )
-PREDICT_SETTINGS = segmentation_settings(
-    hysteresis=0.1, closing=1, fill_holes=5_000.0, minimum_area=10_000.0
+REFINE_SETTINGS = (
+    epochs_setting(10, "An epoch is 20 batches of windows from all scenes."),
+    *STEPS,
+    *(one for one in DISTILLATION if one.key != "fine_epochs"),
+    REFIT,
+    VALIDATION_SHARE,
+    CROSS_VALIDATION,
+    BLOCK,
+    SEED,
+    DEVICE,
+)
+PREDICT_SETTINGS = (
+    *segmentation_settings(hysteresis=0.1, closing=1, fill_holes=5_000.0, minimum_area=10_000.0),
+    *OTHER_PRODUCT,
 )

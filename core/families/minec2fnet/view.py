@@ -1,13 +1,16 @@
 """How MineC2FNet sees a scene: the bands of its image, as reflectance."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
+from ...card import Card
 from ...scene.grid import Window
 from ...scene.scene import Block, Scene
 from ...segmentation import orientations
+from ...settings import Value
 
 ROLE = "IMAGE"
 
@@ -23,6 +26,13 @@ class ImageView:
     channels: int
     scale: float = 1.0
     offset: float = 0.0
+
+    @classmethod
+    def of_card(cls, card: Card, settings: Mapping[str, Value]) -> "ImageView":
+        """The view of a model's images; a scale in `settings` says that these are others."""
+        given = card.architecture if float(settings["reflectance_scale"]) <= 0 else settings
+        scale, offset = given.get("reflectance_scale", 1.0), given.get("reflectance_offset", 0.0)
+        return cls(len(card.input(ROLE).bands), float(str(scale)), float(str(offset)))
 
     def read(self, scene: Scene, window: Window) -> Block:
         """The bands (channel, row, column) in `window`, 0 where missing; it may leave the grid."""

@@ -1,0 +1,79 @@
+"""Teacher and student side by side: what was gained on new ground, what was lost on old."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...classes import MapClass
+from ...report.training import Table
+from ...segmentation.learn import SegmentationCourse
+from ...segmentation.predict import model_threshold
+from ...segmentation.tables import boundary
+from ...segmentation.validation import Judged, pooled
+from ...segmentation.view import Segmenter
+from .design import Earlier
+
+Row = tuple[str | float | None, ...]
+_OUTLINE_PIXELS = 2.0
+
+
+def gained(
+    course: SegmentationCourse[Any], earlier: Earlier, teacher: Segmenter
+) -> tuple[Table, ...]:
+    """Scores of both on what the second stage held out; nothing where it held out nothing."""
+    if not course.judged:
+        return ()
+    before = [one for fold in range(course.divisions) for one in course.judge(fold, teacher)]
+    best, mapclass = pooled(before).best_threshold, course.sites.mapclass
+    rows = (
+        _row("Teacher", before, model_threshold(earlier.card), mapclass),
+        _row("Teacher, threshold chosen here", before, best, mapclass),
+        _row("Refined model", course.judged, course.threshold, mapclass),
+    )
+    return (_table("Gained on held-out precise labels", rows, course.sites.gsd),)
+
+
+def forgotten(
+    before: Sequence[Judged],
+    after: Sequence[Judged],
+    thresholds: tuple[float, float],
+    mapclass: MapClass,
+    gsd: float,
+    note: str,
+) -> Table:
+    """Scores of teacher and student on the same old ground, each at its threshold."""
+    rows = (
+        _row("Teacher", before, thresholds[0], mapclass),
+        _row("Refined model", after, thresholds[1], mapclass),
+    )
+    return _table("Forgotten on earlier labels", rows, gsd, note)
+
+
+def remembered(earlier: Earlier) -> tuple[Table, ...]:
+    """What the teacher's card says about its own held-out ground, where the data are gone."""
+    classes = earlier.card.metrics.get("classes")
+    first = classes[0] if isinstance(classes, list) and classes else None
+    if not isinstance(first, Mapping):
+        return ()
+    keys = ("iou", "f1", "users_accuracy", "producers_accuracy")
+    values = [first.get(key) for key in keys]
+    row = ("Teacher", *(one if isinstance(one, float) else None for one in values))
+    return (
+        Table(
+            "The teacher in its own training",
+            ("", "IoU", "F1", "precision", "recall"),
+            (row,),
+            "As its card remembers it. What the refined model has forgotten there cannot be "
+            "measured without those scenes; give them as earlier labels to see it.",
+        ),
+    )
+
+
+def _table(title: str, rows: tuple[Row, ...], gsd: float, note: str = "") -> Table:
+    within = f"outline F1 within {_OUTLINE_PIXELS * gsd:.4g} m"
+    return Table(title, ("", "threshold", "IoU", "F1", "precision", "recall", within), rows, note)
+
+
+def _row(title: str, judged: Sequence[Judged], threshold: float, mapclass: MapClass) -> Row:
+    found = pooled(judged).scores(threshold, mapclass).per_class[0]
+    outline = boundary(judged, threshold, _OUTLINE_PIXELS).f1
+    return title, threshold, found.iou, found.f1, found.users, found.producers, outline

@@ -1,0 +1,175 @@
+"""The trainings of MineC2FNet: coarse, coarse and then fine, and fine alone behind a teacher."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...card import read_card
+from ...device import choose_device
+from ...errors import InputError
+from ...job import Job
+from ...progress import Progress
+from ...report.training import Table
+from ...segmentation.learn import Learnt, SegmentationCourse, learn as learn_segmentation
+from ...segmentation.predict import model_threshold
+from ...segmentation.sites import IGNORED, read_sites
+from ...segmentation.validation import HeldOut
+from ...segmentation.view import Segmenter
+from ...settings import Value, resolve
+from ...training.phases import Measured, check_outputs
+from . import MINEC2FNET
+from .comparison import forgotten, gained, remembered
+from .design import Earlier, FootprintDesign, earlier_model
+from .segmenter import MineC2FSegmenter
+from .settings import REFINE_SETTINGS
+from .view import ROLE, ImageView
+
+_COARSE_SHARE = 0.6
+Course = SegmentationCourse[Any]
+
+
+def learn(job: Job, progress: Progress) -> dict[str, object]:
+    """Train on coarse labels and, where the job has fine ones, go on with those.
+
+    Raises:
+        InputError: something in the job does not fit, said before the work begins.
+        Cancelled: at the user's wish; the best epoch so far is kept.
+    """
+    settings = resolve(MINEC2FNET.train_settings, job.settings)
+    check_outputs(job)
+    start = earlier_model(job.model, read_card(job.model)) if job.model else None
+    fine = _of_stage(job, "FINE")
+    if fine is None:
+        design = FootprintDesign(settings, start)
+        return learn_segmentation(job, design, progress, start=start and start.card).values
+    return _both(job, fine, settings, start, progress)
+
+
+def refine(job: Job, progress: Progress) -> dict[str, object]:
+    """Go on from the job's model, the teacher, with its labels; OLD_ scenes are only looked at.
+
+    Raises:
+        InputError: something in the job does not fit, said before the work begins.
+        Cancelled: at the user's wish; the best epoch so far is kept.
+    """
+    given = resolve(REFINE_SETTINGS, job.settings)
+    if not job.model:
+        raise InputError("No teacher was given; choose the model file to refine (TEACHER).")
+    check_outputs(job)
+    teacher = earlier_model(job.model, read_card(job.model))
+    settings = {**resolve(MINEC2FNET.train_settings, {}), **given}
+    design = FootprintDesign(settings, teacher, fine=True)
+    old = _of_stage(job, "OLD")
+
+    def tables(course: Course, measured: Measured) -> Sequence[Table]:
+        before = _applied(teacher, settings)
+        told = gained(course, teacher, before)
+        if old is None:
+            return (*told, *remembered(teacher))
+        ground = _all_ground(old, teacher, design, progress)
+        after = course.segmenter(measured.outcome.state, 0)
+        lost = forgotten(
+            ground.whole(before, progress),
+            ground.whole(after, progress),
+            (model_threshold(teacher.card), course.threshold),
+            course.sites.mapclass,
+            course.sites.gsd,
+            "On all labelled ground of the earlier scenes.",
+        )
+        return (*told, lost)
+
+    plain = replace(job, features={})
+    return learn_segmentation(plain, design, progress, start=teacher.card, tables=tables).values
+
+
+def _both(
+    job: Job,
+    fine: Job,
+    settings: Mapping[str, Value],
+    start: Earlier | None,
+    progress: Progress,
+) -> dict[str, object]:
+    """Both stages in one run; the teacher is kept beside the model.
+
+    The teacher is not refitted on its held-out ground, so that this can tell what the student
+    forgets.
+    """
+    path = _teacher_path(job)
+    coarse = replace(job, outputs={"MODEL": str(path)}, features={})
+    once = {**settings, "refit": False, "cross_validation": 0}
+    with progress.stage("Learning from coarse outlines", _COARSE_SHARE):
+        first = learn_segmentation(
+            coarse, FootprintDesign(once, start), progress, start=start and start.card
+        )
+    progress.log(f"The teacher is kept as {path.name}.")
+    teacher = Earlier(first.card, first.state)
+    with progress.stage("Learning from fine outlines", 1.0):
+        student = learn_segmentation(
+            fine,
+            FootprintDesign(settings, teacher, fine=True),
+            progress,
+            start=first.card,
+            tables=lambda course, measured: _stages(first, teacher, settings, course, measured),
+        )
+    return student.values
+
+
+def _stages(
+    first: Learnt,
+    teacher: Earlier,
+    settings: Mapping[str, Value],
+    course: Course,
+    measured: Measured,
+) -> Sequence[Table]:
+    """What the student gained on fine labels, and forgot on what the teacher held out."""
+    told = gained(course, teacher, _applied(teacher, settings))
+    if not first.course.judged:
+        return told
+    after = first.course.judge(0, course.segmenter(measured.outcome.state, 0))
+    lost = forgotten(
+        first.course.judged,
+        after,
+        (model_threshold(teacher.card), course.threshold),
+        course.sites.mapclass,
+        course.sites.gsd,
+        "On the coarse ground that the teacher held out, against its coarse outlines.",
+    )
+    return (*told, lost)
+
+
+def _all_ground(old: Job, teacher: Earlier, design: FootprintDesign, progress: Progress) -> HeldOut:
+    """All labelled ground of earlier scenes."""
+    sites = read_sites(
+        old, MINEC2FNET, design.view, design.working_gsd, progress, start=teacher.card
+    ).sites
+    return HeldOut(sites, [one.target != IGNORED for one in sites], teacher.card.window)
+
+
+def _applied(teacher: Earlier, settings: Mapping[str, Value]) -> Segmenter:
+    """The teacher where the settings say."""
+    device = choose_device(str(settings["device"])).torch
+    view = ImageView.of_card(teacher.card, settings)
+    return MineC2FSegmenter(view, teacher.network().to(device), teacher.statistics)
+
+
+def _of_stage(job: Job, prefix: str) -> Job | None:
+    """The job with the scenes whose names begin with `prefix`, or None where it has none.
+
+    Raises:
+        InputError: images or labels are missing.
+    """
+    image, name = f"{prefix}_{ROLE}", f"{prefix}_LABELS"
+    images, labels = job.inputs.get(image, ()), job.features.get(name)
+    if labels is None and not images:
+        return None
+    if labels is None or not images:
+        missing, there = (name, image) if images else (image, name)
+        raise InputError(f"{missing} is missing, although {there} is given; give both, or none.")
+    area = job.features.get(f"{prefix}_AREA")
+    return replace(job, inputs={ROLE: images}, labels=labels, area=area, features={}, model="")
+
+
+def _teacher_path(job: Job) -> Path:
+    model = Path(job.output("MODEL"))
+    return model.with_name(f"{model.stem}_teacher{model.suffix}")

@@ -1,0 +1,48 @@
+"""What MineC2FNet can do; importing this brings torch in."""
+
+import torch
+
+from ...card import Card
+from ...errors import InputError
+from ...job import Job
+from ...progress import Progress
+from ...segmentation.predict import predict
+from ...settings import resolve
+from . import MINEC2FNET
+from .design import earlier_model
+from .learn import learn, refine
+from .segmenter import MineC2FSegmenter
+from .view import ImageView
+
+
+class MineC2FNetRecipe:
+    """Train in one stage or two, refine, predict."""
+
+    def train(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Train as the job says; see `learn`."""
+        return learn(job, progress)
+
+    def refine(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Go on from the job's model with precise labels; see `learn.refine`."""
+        return refine(job, progress)
+
+    def predict(self, job: Job, progress: Progress) -> dict[str, object]:
+        """Apply the job's model; see `segmentation.predict`."""
+        settings = resolve(MINEC2FNET.predict_settings, job.settings)
+
+        def make(card: Card, device: torch.device) -> MineC2FSegmenter:
+            model = earlier_model(job.model, card)
+            view = ImageView.of_card(card, settings)
+            return MineC2FSegmenter(view, model.network().to(device), model.statistics)
+
+        return predict(job, progress, MINEC2FNET, make)
+
+    def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:
+        """There is nothing to take over.
+
+        Raises:
+            InputError: always; the paper's weights are not public.
+        """
+        raise InputError(
+            "MineC2FNet has no published checkpoints to import; train a model instead."
+        )
