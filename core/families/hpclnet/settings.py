@@ -66,7 +66,8 @@ NETWORK = (
         key="wide",
         title="Width of relative elevation",
         help="Elevation is seen relative to the mean over a square of this width, so that no "
-        "height above the sea is learned. Larger keeps broader landforms.",
+        "height above the sea is learned. Larger keeps broader landforms; between 16 and 1024 "
+        "working pixels are used.",
         default=250.0,
         minimum=10.0,
         maximum=10000.0,

@@ -19,6 +19,7 @@ AZIMUTHS = (45.0, 135.0, 225.0, 315.0)
 """Flips and quarter turns take this set to itself, so the mean shade turns with the ground."""
 
 _ALTITUDE = math.radians(45.0)
+_LEAST_WIDE, _MOST_WIDE = 16, 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,12 @@ def hillshade(gradient: Gradient) -> Doubles:
     return np.asarray(sum(shade(gradient, azimuth) for azimuth in AZIMUTHS) / len(AZIMUTHS))
 
 
-def wide_radius(metres: float, gsd: float, least: int = 16) -> int:
-    """How far, in pixels, a wide mean over `metres` reaches; it is at least `least` pixels wide."""
-    return max(least, round(metres / gsd)) // 2
+def wide_radius(metres: float, gsd: float) -> int:
+    """How far, in pixels, a wide mean over `metres` reaches: 16 to 1024 pixels wide.
+
+    The least keeps landforms in, the most keeps the memory for a block of pixels bounded.
+    """
+    return min(max(_LEAST_WIDE, round(metres / gsd)), _MOST_WIDE) // 2
 
 
 def relative_elevation(elevation: Doubles, valid: Mask, radius: int) -> Doubles:
