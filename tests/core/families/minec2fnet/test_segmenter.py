@@ -8,6 +8,8 @@ import pytest
 import rasterio
 import torch
 from rasterio.transform import from_origin
+from terraweave.core.card import Band, Card, CardInput
+from terraweave.core.classes import MapClass
 from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.network import FootprintNet
 from terraweave.core.families.minec2fnet.segmenter import MineC2FSegmenter
@@ -18,6 +20,7 @@ from terraweave.core.progress import Progress
 from terraweave.core.scene.grid import Window
 from terraweave.core.scene.scene import Scene, open_scene
 from terraweave.core.segmentation.orientations import ORIENTATIONS, turned
+from terraweave.core.settings import resolve
 
 
 @pytest.fixture
@@ -82,3 +85,19 @@ def test_a_segmenter_puts_its_network_into_evaluation_mode(network: FootprintNet
     network.train()
     assert segmenter(network).channels == 4
     assert not network.training
+
+
+def card(**architecture: object) -> Card:
+    bands = tuple(Band(f"B{n}") for n in range(4))
+    image = CardInput("IMAGE", bands, (0.1,) * 4, (0.03,) * 4, 10.0)
+    classes = (MapClass(1, "mine", "#d55e00"),)
+    return Card("minec2fnet", "model", (image,), classes, 64, 32, architecture)
+
+
+def test_an_image_is_seen_as_those_of_the_model_unless_it_is_written_differently() -> None:
+    known = card(reflectance_scale=1e-4, reflectance_offset=-0.1)
+    usual = resolve(MINEC2FNET.predict_settings, {})
+    other = resolve(MINEC2FNET.predict_settings, {"reflectance_scale": 1e-4})
+    assert ImageView.of_card(known, usual) == ImageView(4, 1e-4, -0.1)
+    assert ImageView.of_card(known, other) == ImageView(4, 1e-4, 0.0)
+    assert ImageView.of_card(card(), usual) == ImageView(4, 1.0, 0.0)
