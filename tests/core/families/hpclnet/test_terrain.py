@@ -166,7 +166,9 @@ def test_relative_elevation_is_height_less_the_mean_of_what_is_known_around() ->
     np.testing.assert_allclose(relative_elevation(spoilt, valid, radius), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize(("gsd", "radius"), [(0.05, 512), (0.5, 250), (4.0, 31), (10.0, 12), (100.0, 8)])
+@pytest.mark.parametrize(
+    ("gsd", "radius"), [(0.05, 512), (0.5, 250), (4.0, 31), (10.0, 12), (100.0, 8)]
+)
 def test_wide_means_reach_125_metres_within_8_to_512_pixels(gsd: float, radius: int) -> None:
     assert wide_radius(250.0, gsd) == radius
 
