@@ -86,24 +86,22 @@ def estimate(recipe: object, job: Job, progress: Progress) -> Mapping[str, objec
 def seconds_each(
     work: Callable[[int], None],
     *,
-    first: int = 16,
+    first: int = 128,
     most: int = 1024,
     seconds: float = _PROBE_SECONDS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
     """Seconds that `work` needs for one of the items whose number it is called with.
 
-    It is called once to warm up, then with ever more items up to `most`, until about `seconds`
-    have gone by; the last call counts.
+    It is called once to warm up, then with ever more items up to `most`, as a run would call it,
+    until a call takes about `seconds`; that one counts.
     """
     work(first)
-    count, spent = first, 0.0
+    count = first
     while True:
         began = clock()
         work(count)
         took = clock() - began
-        spent += took
-        if spent >= seconds:
+        if took >= seconds / 2 or count == most:
             return took / count
-        if took < seconds / 4:
-            count = min(most, 2 * count)
+        count = min(most, 4 * count)

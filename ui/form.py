@@ -125,9 +125,10 @@ class ParameterForm(QWidget):
         }
         if places:
             return min(places, key=lambda name: places[name])
-        for name, field in self.fields.items():
-            if any(f"“{layer.name()}”" in sentence for layer in field.layers()):
-                return name
+        for quoted in ("“{}”", "{}"):
+            for name, field in self.fields.items():
+                if any(quoted.format(layer.name()) in sentence for layer in field.layers()):
+                    return name
         models = (name for name, field in self.fields.items() if field.takes_model)
         return next((name for name in models if "model" in sentence), "")
 

@@ -1,6 +1,7 @@
 """What a run will take, asked by the form itself: from the layers to the words."""
 
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def until(condition: Callable[[], object], milliseconds: int = 120000) -> None:
     assert condition()
 
 
+def told(page: StepPage) -> Mapping[str, object]:
+    """What the worker has said of the page's form."""
+    over = (Asking.TOLD, Asking.FAILED)
+    until(lambda: page.estimator.state in over)
+    assert page.estimator.state is Asking.TOLD, page.estimator.problem
+    return page.estimator.values
+
+
 @pytest.fixture
 def page(
     provider: TerraweaveProvider,
@@ -50,8 +59,7 @@ def page(
 def test_the_worker_is_asked_by_itself_and_its_answer_is_shown(page: StepPage) -> None:
     assert page.estimator.state is Asking.WAITING
     assert page.estimate.headline.text() == "Estimating …"
-    until(lambda: page.estimator.state is Asking.TOLD)
-    assert page.estimator.values["WINDOWS_HIGH"] == 64 * 64
+    assert told(page)["WINDOWS_HIGH"] == 64 * 64
     assert page.estimate.headline.text().startswith("<b>About ")
     assert "on the processor (1 core)" in page.estimate.headline.text()
     assert page.estimate.details.text().startswith("4,096 windows · ")
@@ -61,8 +69,7 @@ def test_the_worker_is_asked_by_itself_and_its_answer_is_shown(page: StepPage) -
 def test_an_estimate_writes_nothing(page: StepPage, tmp_path: Path) -> None:
     page.form.fill("CLASSES", str(tmp_path / "deep" / "map.tif"))
     page.form.check()
-    until(lambda: page.estimator.state is Asking.TOLD)
-    assert page.estimator.values["DISK_FREE"] > 0
+    assert told(page)["DISK_FREE"] > 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,12 +79,11 @@ def test_a_changed_form_is_asked_about_anew(page: StepPage) -> None:
     page.form.fill("MODE", "stride")
     page.form.check()
     assert page.estimator.state is Asking.WAITING
-    until(lambda: page.estimator.state is Asking.TOLD)
-    assert page.estimator.values["WINDOWS_HIGH"] < 64 * 64
+    assert told(page)["WINDOWS_HIGH"] < 64 * 64
 
 
 def test_the_same_form_is_asked_about_once(page: StepPage) -> None:
-    until(lambda: page.estimator.state is Asking.TOLD)
+    told(page)
     page.form.check()
     assert page.estimator.state is Asking.TOLD
 
@@ -109,8 +115,6 @@ def test_an_image_of_another_scale_is_said_beside_its_field(
         "b = rasterio.open(sys.argv[2], 'w', **p); b.write(a.read()); b.descriptions = "
         "a.descriptions; b.close()"
     )
-    import subprocess
-
     subprocess.run(
         [worker_python, "-c", shrink, sample_scene / "ms.tif", coarse], check=True, cwd=tmp_path
     )

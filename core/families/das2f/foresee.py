@@ -271,7 +271,7 @@ def _tried(network: Das2f, shape: Architecture, fit: Fit) -> Range:
     def looks(count: int) -> None:
         PixelTrainee(network, patches, _random_patches(shape, count), fit).evaluate(averaged)
 
-    return step, seconds_each(looks, first=16, most=256, seconds=0.2)
+    return step, seconds_each(looks, first=64, most=256, seconds=0.2)
 
 
 def _random_patches(shape: Architecture, count: int) -> Patches:
