@@ -43,7 +43,7 @@ test-host: worker host
 	@echo "terraweave: the tests of the host, inside QGIS's Python."
 	@$(HOST) -m pytest $(wildcard tests/plugin tests/ui tests/qt tests/e2e) $(MARKS)
 
-test-matrix: ## the host's tests on QGIS 3.44 of Debian forky, and the widgets on PyQt6 (root)
+test-matrix: worker ## the host's tests on QGIS 3.44 of Debian forky, and the widgets on PyQt6 (root)
 	@tools/test_matrix.sh
 
 .PHONY: test-qt6

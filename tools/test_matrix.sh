@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the host's tests on a newer QGIS than this machine's: that of Debian forky, in a folder of its
-# own below .cache/matrix, and the pure-Qt widgets on PyQt6. Needs root, debootstrap and a Debian
-# machine whose mirror has forky; takes 4 GB and, the first time, ten minutes.
+# own below .cache/matrix, and the pure-Qt widgets on PyQt6. The worker is this machine's, with its
+# Python, so that the host's tests that talk to a worker run there too. Needs root, debootstrap and
+# a Debian machine whose mirror has forky; takes 4 GB and, the first time, ten minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,9 +26,11 @@ mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/
     sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb +(\[[^]]*\] +)?([^ ]+) .*/\2/p' | grep -v security | sort -u | head -n 1)
 [ -n "$mirror" ] || give_up "No mirror was found in the apt sources of this machine."
 
+# Mounts are made in a namespace of their own, which ends with the command.
 inside() {
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-        QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 \
+    unshare --mount -- sh -c 'mount -t proc proc "$0/proc" && exec "$@"' "$root" \
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+        DEBIAN_FRONTEND=noninteractive QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 \
         $(env | grep -iE '^(https?|all|no)_proxy=|^PIP_CERT=|^SSL_CERT_FILE=|^REQUESTS_CA_BUNDLE=' || true) \
         chroot "$root" "$@"
 }
@@ -58,8 +61,14 @@ fi
 
 rm -rf "$root/source"
 mkdir -p "$root/source" "$root/dev/shm"
-git -c safe.directory="$PWD" ls-files -z -- . ':!benchmarks' | tar --null --ignore-failed-read -T - -cf - 2>/dev/null |
-    tar -xf - -C "$root/source"
+# What is committed or staged fits together; what somebody is writing just now may not.
+git -c safe.directory="$PWD" checkout-index --all --prefix="$root/source/"
+# The worker and its Python lie where they do on this machine, as links where these are possible.
+python=$(readlink -f .venv/worker/bin/python)
+library=$("$python" -c 'import os; print(os.path.dirname(os.__file__))')
+[ -e "$root$library" ] || cp -a --parents "$python" "$library" "$root/"
+mkdir -p "$root/source/.venv"
+cp -al .venv/worker "$root/source/.venv/" 2>/dev/null || cp -a .venv/worker "$root/source/.venv/"
 say "The host's tests on $(inside qgis_process --version 2>/dev/null | head -n 1)."
 inside sh -c 'cd /source && mkdir -p -m 700 /run/runtime && XDG_RUNTIME_DIR=/run/runtime \
     QGIS_CUSTOM_CONFIG_PATH=/tmp/profile TERRAWEAVE_PYTHON= \

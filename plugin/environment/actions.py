@@ -16,6 +16,7 @@ from .installers import Sources, clean_variables
 from .network import Network, with_authorities
 from .plan import Plan, Request, make_fetch_plan, make_plans
 from .proof import prove_environment
+from .pythons import OLDEST_PYTHON, PythonError, examine
 
 Given = Mapping[str, Any]
 Results = dict[str, Any]
@@ -27,10 +28,11 @@ def run_action(given: Given, network: Network, feedback: QgsProcessingFeedback) 
     Raises:
         TerraweaveError: it cannot be done; where an installer failed, a link to its log is shown.
     """
+    before = _logs()
     try:
         return _ACTIONS[given["ACTION"]](given, network, feedback)
     except SetupError:
-        _show_log(feedback)
+        _show_log(_logs() - before, feedback)
         raise
 
 
@@ -68,7 +70,22 @@ def _fetch(given: Given, network: Network, feedback: QgsProcessingFeedback) -> R
 def _use(given: Given, network: Network, feedback: QgsProcessingFeedback) -> Results:
     """Prove an environment that somebody else made, and use it from now on."""
     python = interpreter_at(Path(given["PYTHON"]).expanduser(), "the parameter PYTHON").path
-    prove_environment(python, feedback)
+    # Asked first what it is: what is no Python, perhaps QGIS itself, is not started as a worker.
+    found = examine(python, "the parameter PYTHON", clean_variables(os.environ))
+    if found.version < OLDEST_PYTHON:
+        raise PythonError(
+            f"“{python}” is Python {found.minor}; the worker needs "
+            f"{'.'.join(map(str, OLDEST_PYTHON))} or newer. Name another one in PYTHON."
+        )
+    try:
+        prove_environment(python, feedback)
+    except SetupError as error:
+        raise SetupError(
+            error.kind,
+            f"{error} Nothing was changed. Install what core/requirements.txt in the plugin's "
+            f"folder lists into “{python}”, or let Terraweave make an environment "
+            "(ACTION=install).",
+        ) from error
     QgsSettings().setValue(SETTING, str(python))
     feedback.pushInfo(f"Terraweave uses {python} from now on; the setting “{SETTING}” names it.")
     return {"INTERPRETER": str(python)}
@@ -133,11 +150,15 @@ def _outputs(done: Installed) -> Results:
     }
 
 
-def _show_log(feedback: QgsProcessingFeedback) -> None:
-    """A link to the newest log of the installer."""
-    logs = sorted((worker_folder() / "logs").glob("setup-*.log"))
+def _logs() -> set[Path]:
+    return set((worker_folder() / "logs").glob("setup-*.log"))
+
+
+def _show_log(logs: set[Path], feedback: QgsProcessingFeedback) -> None:
+    """A link to the newest of `logs`; none where the installer had not begun."""
     if logs:
-        address = QUrl.fromLocalFile(str(logs[-1])).toString()
+        newest = max(logs)
+        address = QUrl.fromLocalFile(str(newest)).toString()
         feedback.pushFormattedMessage(
-            f"<a href='{escape(address)}'>Show what the installer said</a>", f"Log: {logs[-1]}"
+            f"<a href='{escape(address)}'>Show what the installer said</a>", f"Log: {newest}"
         )

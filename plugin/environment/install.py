@@ -122,10 +122,7 @@ def _attempt(plan: Plan, stages: Stages, log: Path, prove: Prove) -> Installed:
     if plan.sources.folder:
         check_folder(Path(plan.sources.folder), plan)
     before = plan.places.current()
-    try:
-        folder = plan.places.unused(plan.key)
-    except OSError as error:
-        raise classified_os_error(error, "removing what an earlier set-up left") from error
+    folder = plan.places.unused(plan.key)
     try:
         proof = _make(plan, stages, folder, prove)
         write_mark(folder, _facts(plan, proof))
@@ -154,6 +151,8 @@ def _switch_back(
     except SetupError as error:
         stages.warn(f"It does not work any more, so it is made anew. {error}")
         return None
+    if plan.mamba:
+        add_mamba(plan, stages, folder, prove)
     plan.places.switch(folder)
     stages.feedback.setProgress(100)
     return folder, proof

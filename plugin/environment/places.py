@@ -76,18 +76,19 @@ class Places:
         aside.replace(self.pointer)
 
     def unused(self, key: str) -> Path:
-        """A folder for a new environment; what an interrupted set-up left there is removed.
+        """A folder for a new environment, by a name that is not there yet.
 
-        An environment that once proved itself is never touched: it may be in use.
+        What an interrupted set-up left is removed. Its name is not taken again: where QGIS was
+        killed, the installer that it had started may go on writing there for a while. An
+        environment that once proved itself is never touched: it may be in use.
         """
-        for number in range(1, 100):
-            folder = self.environments / (key if number == 1 else f"{key}-{number}")
-            if not folder.exists():
-                return folder
+        names = [key, *(f"{key}-{number}" for number in range(2, 100))]
+        there = [folder for name in names if (folder := self.environments / name).exists()]
+        for folder in there:
             if read_mark(folder) is None and folder != self.current():
-                shutil.rmtree(folder)
-                return folder
-        return self.environments / f"{key}-100"
+                shutil.rmtree(folder, ignore_errors=True)
+        free = (self.environments / name for name in names)
+        return next((one for one in free if one not in there), self.environments / f"{key}-100")
 
     def proved(self, key: str) -> Path | None:
         """The newest environment of that key which proved itself, if there is one."""

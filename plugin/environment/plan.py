@@ -84,6 +84,13 @@ class Plan:
 
     def sentences(self) -> list[str]:
         """What will happen, for a person."""
+        ready = self.places.proved(self.key)
+        if ready is not None:
+            return [
+                self.reason,
+                f"The environment in {ready} was made from exactly these packages. It proves "
+                "itself again and is used, unless it does not work any more; then it is made anew.",
+            ]
         if self.python:
             version = ".".join(str(part) for part in self.python.version)
             made = f"It is made from Python {version} of {self.python.origin}: {self.python.path}."

@@ -33,6 +33,8 @@ print("terraweave " + json.dumps({
 """
 _ANSWER = re.compile(r"^terraweave (\{.*\})$", re.MULTILINE)
 _NAME = re.compile(r"^python(w)?(\d(\.\d+)?)?(\.exe)?$", re.IGNORECASE)
+# The oldest whose grammar the worker is written in.
+OLDEST_PYTHON = (3, 10)
 _SECONDS = 20.0
 _REMEDY = (
     "Install Python {wanted} from your system's packages, or uv, which brings one; or name a "

@@ -54,13 +54,17 @@ class Desk:
             command, env=self.variables, cwd=self.home, capture_output=True, text=True
         )
 
-    def run(self, algorithm: str, **parameters: object) -> dict[str, object]:
-        """The outputs of an algorithm of ours."""
+    def tried(self, algorithm: str, **parameters: object) -> subprocess.CompletedProcess[str]:
+        """A run of an algorithm of ours, however it ended."""
         text = json.dumps({"inputs": {key: str(value) for key, value in parameters.items()}})
         command = [*self._as_nobody(), "qgis_process", "run", f"terraweave:{algorithm}", "-"]
-        done = subprocess.run(
+        return subprocess.run(
             command, env=self.variables, cwd=self.home, capture_output=True, text=True, input=text
         )
+
+    def run(self, algorithm: str, **parameters: object) -> dict[str, object]:
+        """The outputs of an algorithm of ours."""
+        done = self.tried(algorithm, **parameters)
         said = done.stdout + done.stderr
         if algorithm == "setup" and done.returncode and any(word in said for word in _OFFLINE):
             pytest.skip(f"no packages can be had here: {said[-500:]}")
@@ -176,3 +180,27 @@ def test_environment_of_somebody_else_is_used_as_it_is(
 def test_plugin_folder_stayed_as_it_was(desk: Desk, installed: dict[str, object]) -> None:
     caches = [*(desk.home / "read only plugins").rglob("__pycache__")]
     assert caches == []
+
+
+def test_bytecode_is_kept_in_the_profile_instead(desk: Desk, installed: dict[str, object]) -> None:
+    desk.run("diagnose")
+    kept = desk.worker / "cache" / "bytecode"
+    before = {path: path.stat().st_mtime_ns for path in kept.rglob("*.pyc")}
+    assert [path for path in before if path.match("core/worker/proof.*.pyc")]
+    desk.run("diagnose")
+    after = {path: path.stat().st_mtime_ns for path in kept.rglob("*.pyc")}
+    assert after == before, "the second start compiled again"
+    assert list((desk.worker / "cache" / "numba").rglob("*.nbi")), "numba kept nothing"
+
+
+def test_profile_that_may_not_be_written_is_told_and_what_is_there_still_works(
+    desk: Desk, installed: dict[str, object]
+) -> None:
+    desk.worker.chmod(0o555)
+    try:
+        done = desk.tried("setup", BUILD="cpu", INSTALLER="pip")
+    finally:
+        desk.worker.chmod(0o755)
+    assert done.returncode != 0
+    assert "may not be written" in done.stdout + done.stderr
+    assert desk.run("diagnose")["WORKER_WORKS"] is True

@@ -97,23 +97,49 @@ def test_failure_is_an_exception_with_a_link_to_the_log(
     assert "my%20profile" in links[0] or "my profile" in links[0]
 
 
-@pytest.mark.usefixtures("no_worker")
+@pytest.mark.usefixtures("no_worker", "worker_folder")
+@pytest.mark.parametrize(
+    ("name", "script", "said"),
+    [
+        (
+            "qgis-bin",
+            'touch "$0-started"',
+            "is not called python, and is not started: it may be QGIS",
+        ),
+        ("python3", "echo hello", "did not answer as a Python .*it said: hello"),
+        (
+            "python3",
+            """echo 'terraweave {"version": [3, 9, 1], "bits": 64, "implementation": "CPython",
+                "venv": true, "ensurepip": true, "ssl": true}' | tr '\\n' ' '""",
+            "is Python 3.9; the worker needs 3.10 or newer",
+        ),
+        (
+            "python3",
+            'exec /usr/bin/python3 -S "$@"',
+            "Packages does not work.*Nothing was changed.*requirements.txt.*ACTION=install",
+        ),
+    ],
+)
 def test_python_that_cannot_work_is_not_switched_to(
     algorithm: SetupAlgorithm,
     context: QgsProcessingContext,
     listener: Listener,
-    worker_folder: Path,
     tmp_path: Path,
+    name: str,
+    script: str,
+    said: str,
 ) -> None:
-    broken = tmp_path / "bin" / "python3"
-    broken.parent.mkdir()
-    broken.write_text("#!/bin/sh\necho 'No module named torch' >&2\nexit 1\n")
+    broken = tmp_path / name
+    broken.write_text(f"#!/bin/sh\n{script}\n")
     broken.chmod(0o755)
-    with pytest.raises(QgsProcessingException, match="The environment does not work"):
-        algorithm.run(
-            {"ACTION": "use", "PYTHON": str(broken)}, context, listener, catchExceptions=False
-        )
+    links: list[str] = []
+    listener.pushFormattedMessage = lambda html, text: links.append(html)
+    given = {"ACTION": "use", "PYTHON": str(broken)}
+    with pytest.raises(QgsProcessingException, match=said):
+        algorithm.run(given, context, listener, catchExceptions=False)
     assert not QgsSettings().contains(SETTING)
+    assert not broken.with_name(f"{name}-started").exists()
+    assert links == [], "there is no log of this run"
 
 
 @pytest.mark.slow

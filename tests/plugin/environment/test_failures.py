@@ -23,7 +23,7 @@ from terraweave.plugin.environment.install import install
 from terraweave.plugin.environment.installers import Sources
 from terraweave.plugin.environment.network import Network, with_authorities
 from terraweave.plugin.environment.places import Places
-from terraweave.plugin.environment.plan import Plan, check_room
+from terraweave.plugin.environment.plan import Plan, Request, check_room, make_plans
 from terraweave.plugin.environment.proof import prove_environment
 from terraweave.plugin.environment.pythons import Python, PythonError, choose_python
 
@@ -238,7 +238,8 @@ def test_disk_that_may_not_be_written(
 
 
 @pytest.mark.skipif(
-    os.geteuid() == 0, reason="root may write everywhere; see the test in tests/e2e"
+    os.geteuid() == 0,
+    reason="root may write everywhere; tests/e2e/test_setup.py tries it as an ordinary user",
 )
 def test_folder_that_may_not_be_written(
     plan: Plan, places: Places, variables: Variables, listener: QgsProcessingFeedback
@@ -313,6 +314,21 @@ def test_unsuitable_pythons_are_passed_over_with_the_reason(
     old = fake_python(tmp_path, version=(3, 8, 1))
     with pytest.raises(PythonError, match=r"it is Python 3\.8; the worker needs 3\.11 or 3\.12"):
         choose_python(("3.11", "3.12"), variables, named=str(old))
+
+
+def test_unsuitable_python_is_refused_before_any_work(
+    places: Places, variables: Variables, tmp_path: Path
+) -> None:
+    told = {"too old": {"version": [3, 9, 2]}, "32-bit": {"bits": 32}, "no venv": {"venv": False},
+            "no pip": {"ensurepip": False}, "PyPy": {"implementation": "PyPy"}}  # fmt: skip
+    before = sorted(places.root.rglob("*"))
+    for name, answer in told.items():
+        (tmp_path / name).mkdir()
+        request = Request(python=str(fake_python(tmp_path / name, **answer)), installer="pip")
+        with pytest.raises(PythonError, match=r"cannot be used: .*\. Install Python 3\.11"):
+            make_plans(request, places.root, variables, platform="linux-x86_64")
+    assert sorted(places.root.rglob("*")) == before
+    assert old_one_works(places)
 
 
 def fake_python(folder: Path, **told: object) -> Path:

@@ -65,7 +65,9 @@ def test_environment_that_was_made_before_is_used_again_without_the_network(
     install([plan], variables, listener, prove=believed)
     places.switch(places.environments / "old")
     index.asked.clear()
-    again = install([plan], variables, listener, prove=believed)
+    assert "was made from exactly these packages" in plan.sentences()[1]
+    again = install([replace(plan, mamba=True)], variables, listener, prove=believed)
+    assert "mamba-ssm needs Linux" in " ".join(listener.texts("info")), "asked for, and not told"
     assert again.reused
     assert index.asked == []
     assert places.current() == again.folder
@@ -254,8 +256,8 @@ def test_what_a_dead_set_up_left_half_made_is_replaced(
     half.mkdir()
     (half / "rubbish").write_text("from a power cut")
     done = install([plan], variables, listener, prove=believed)
-    assert done.folder == half
-    assert not (half / "rubbish").exists()
+    assert done.folder == places.environments / f"{plan.key}-2"
+    assert not half.exists()
 
 
 def test_second_set_up_at_the_same_time_is_refused(

@@ -41,12 +41,13 @@ def test_pointer_leads_nowhere_else(here: Places) -> None:
     assert here.current() is None
 
 
-def test_unfinished_environment_is_replaced_and_a_proved_one_never(here: Places) -> None:
+def test_unfinished_environment_is_removed_and_a_proved_one_never(here: Places) -> None:
     half = environment(here, "key", proved=False)
-    assert here.unused("key") == half
+    assert here.unused("key") == here.environments / "key-2", "an orphan may still write there"
     assert not half.exists()
-    environment(here, "key")
+    whole = environment(here, "key")
     assert here.unused("key") == here.environments / "key-2"
+    assert whole.exists()
 
 
 def test_environment_in_use_is_not_removed_even_without_its_mark(here: Places) -> None:
