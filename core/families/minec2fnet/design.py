@@ -104,6 +104,8 @@ class FootprintDesign:
         """The bands of the image as reflectance."""
         bands = facts[ROLE].bands
         self._droppable = droppable_bands(bands)
+        if self._earlier is not None and float(self.settings["reflectance_scale"]) <= 0:
+            return ImageView.of_card(self._earlier.card, self.settings)
         scale, offset = (self.settings[f"reflectance_{one}"] for one in ("scale", "offset"))
         return ImageView(len(bands), float(scale), float(offset))
 

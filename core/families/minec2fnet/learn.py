@@ -42,7 +42,7 @@ def learn(job: Job, progress: Progress) -> dict[str, object]:
     fine = _of_stage(job, "FINE")
     if fine is None:
         design = FootprintDesign(settings, start)
-        return learn_segmentation(job, design, progress, start=start and start.card).values
+        return learn_segmentation(job, design, progress, start=start.card if start else None).values
     return _both(job, fine, settings, start, progress)
 
 
@@ -58,7 +58,11 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         raise InputError("No teacher was given; choose the model file to refine (TEACHER).")
     check_outputs(job)
     teacher = earlier_model(job.model, read_card(job.model))
-    settings = {**resolve(MINEC2FNET.train_settings, {}), **given}
+    settings = {
+        **resolve(MINEC2FNET.train_settings, {}),
+        **given,
+        "fine_epochs": given["epochs"],
+    }
     design = FootprintDesign(settings, teacher, fine=True)
     old = _of_stage(job, "OLD")
 
@@ -100,7 +104,7 @@ def _both(
     once = {**settings, "refit": False, "cross_validation": 0}
     with progress.stage("Learning from coarse outlines", _COARSE_SHARE):
         first = learn_segmentation(
-            coarse, FootprintDesign(once, start), progress, start=start and start.card
+            coarse, FootprintDesign(once, start), progress, start=start.card if start else None
         )
     progress.log(f"The teacher is kept as {path.name}.")
     teacher = Earlier(first.card, first.state)

@@ -235,6 +235,7 @@ TRAIN_SETTINGS = (
 REFINE_SETTINGS = (
     epochs_setting(10, "An epoch is 20 batches of windows from all scenes."),
     *STEPS,
+    *OTHER_PRODUCT,
     *(one for one in DISTILLATION if one.key != "fine_epochs"),
     REFIT,
     VALIDATION_SHARE,

@@ -1,6 +1,7 @@
 """What the family brings to the shared training: soft ground, kept statistics, its teacher."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from terraweave.core.families.minec2fnet.distillation import FEATURES, TRUSTS, D
 from terraweave.core.families.minec2fnet.labels import BOUNDARIES
 from terraweave.core.families.minec2fnet.network import FootprintNet
 from terraweave.core.families.minec2fnet.trainee import CoarseTrainee, FineTrainee
+from terraweave.core.families.minec2fnet.view import ImageView
 from terraweave.core.model_file import write_model
 from terraweave.core.scene.grid import Grid, Shape
 from terraweave.core.segmentation.sampler import Sampler
@@ -143,6 +145,17 @@ class _Facts:
     """As much of `RasterFacts` as a view looks at."""
 
     bands = tuple(Band(name) for name in ("B2", "B3", "B4", "B8"))
+
+
+def test_a_refinement_sees_images_as_the_teacher_does_unless_told_otherwise() -> None:
+    earlier = coarse_model()
+    numbers = {"reflectance_scale": 1e-4, "reflectance_offset": -0.1}
+    known = replace(earlier.card, architecture={**earlier.card.architecture, **numbers})
+    given = {**settings(), "reflectance_scale": 0.0, "reflectance_offset": 0.0}
+    seen = FootprintDesign(given, Earlier(known, earlier.state), fine=True)
+    assert seen.view({"IMAGE": _Facts()}) == ImageView(4, 1e-4, -0.1)
+    told = FootprintDesign({**given, "reflectance_scale": 2e-4}, Earlier(known, earlier.state))
+    assert told.view({"IMAGE": _Facts()}) == ImageView(4, 2e-4, 0.0)
 
 
 def test_only_bands_beyond_red_may_be_missing() -> None:
