@@ -28,7 +28,7 @@ from .places import Places, python_in, read_mark, write_mark
 from .plan import Plan, check_room, megabytes
 from .proof import prove_environment
 from .stages import Stages, bytes_below
-from .wheels import check_folder, fetch, fetch_for
+from .wheels import check_folder, fetch, fetch_for, most_complete
 
 Prove = Callable[[Path, QgsProcessingFeedback], Mapping[str, object]]
 
@@ -68,14 +68,17 @@ def install(
         SetupError: it could not be done; the message says why, what to do and where the log is.
         Cancelled: the user asked for the end.
     """
-    places = plans[0].places
+    places, folder = plans[0].places, plans[0].sources.folder
+    if folder:
+        # Of a folder that lacks one package, the build that it was made for shall be told.
+        plans = [most_complete(Path(folder), plans)]
     with _alone(places), _logged(places, variables, feedback, secrets) as (stages, log):
         *others, last = plans
         for plan in others:
             try:
                 return _attempt(plan, stages, log, prove)
             except SetupError as error:
-                if error.kind not in ("resolver", "wheels"):
+                if error.kind != "resolver":
                     raise
                 stages.warn(f"The build “{plan.build}” cannot be had here: {error}")
         return _attempt(last, stages, log, prove)

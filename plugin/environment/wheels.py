@@ -45,6 +45,16 @@ def missing_from(folder: Path, wheels: Sequence[Wheel]) -> list[Wheel]:
     return [wheel for wheel in wheels if wheel.package not in present]
 
 
+def most_complete(folder: Path, plans: Sequence[Plan]) -> Plan:
+    """The plan of which `folder` lacks the fewest packages, by the names of its files."""
+
+    def lacking(plan: Plan) -> int:
+        there = {one.package for one in plan.wheels if (folder / one.name).is_file()}
+        return len({one.package for one in plan.wheels} - there)
+
+    return min(plans, key=lacking)
+
+
 def check_folder(folder: Path, plan: Plan) -> None:
     """Refuse a folder that does not hold every wheel of the plan, whole.
 

@@ -164,6 +164,22 @@ def test_wheel_that_is_missing_in_a_folder(
     assert old_one_works(places)
 
 
+def test_build_that_a_folder_was_filled_for_is_the_one_that_is_told(
+    plan: Plan, index: Index, places: Places, variables: Variables, listener: QgsProcessingFeedback
+) -> None:
+    """One file is missing for the small build, and all that the large one has besides."""
+    more = [make_wheel(index.folder.parent, f"nvidia{number}") for number in range(3)]
+    large = replace(
+        plan, build="cuda", wheels=(*plan.wheels, *(locked(one, plan.minor) for one in more))
+    )
+    (index.folder / "tinyweave-1.0-py3-none-any.whl").unlink()
+    offline = [replace(one, sources=Sources(folder=str(index.folder))) for one in (large, plan)]
+    for plans in (offline, offline[::-1]):
+        with pytest.raises(SetupError, match="1 packages are missing .*: tinyweave"):
+            install(plans, variables, listener, prove=believed)
+    assert old_one_works(places)
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Mounts small file systems in memory."""
