@@ -142,12 +142,12 @@ def clean(
         found = _surely(read, areas, rule, sheet, progress)
         _keep(sheet, found.table(found.marked), progress)
     if rule.closing > 0:
-        with progress.stage("Closing gaps", 0.3):
+        with progress.stage("Closing gaps", 0.1):
             closed = make()
             _close(sheet, closed, rule.closing, progress)
             sheet = closed
     if rule.holes > 0:
-        with progress.stage("Filling holes", 0.5):
+        with progress.stage("Filling holes", 0.25):
             _fill_holes(sheet, areas, rule.holes, progress)
     with progress.stage("Dropping small parts", 1.0):
         parts = _survey(sheet, areas, progress)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..record import TAG, Record
 from ..results import Strip, Written, write_results
 from ..scene.aside import Together, check_space, check_writable, explained, scratch_beside
 from ..scene.bands import match_bands, read_facts
-from ..scene.grid import Grid, Window
+from ..scene.grid import Grid, Shape, Window
 from ..scene.layers import driver_of, layer_path, pixel_areas
 from ..scene.placement import Placed
 from ..scene.scene import Scene, open_scene
@@ -46,11 +47,13 @@ SCORE_NOTE = (
 _OUTPUTS = ("CLASSES", "CONFIDENCE", "POLYGONS")
 _TILE = 256
 _STRIP_PIXELS = 2**21
+# A megabyte a block; a row of them is as wide as 65,000 pixels.
+_BLOCK_ROWS, _BLOCK_COLUMNS, _BLOCKS_KEPT = 256, 1024, 64
 _COARSEST = 1.5
 _WARN_COARSER = 1.05
 # Working pixels that bilinear delivery looks at beyond a region, and one for rounding.
 _MARGIN = 3
-_BLENDING_SHARE, _CLEANING_SHARE = 0.85, 0.4
+_BLENDING_SHARE, _CLEANING_SHARE = 0.8, 0.06
 
 
 def predict(
@@ -229,6 +232,36 @@ def _delivered(path: Path, scene: Scene) -> Iterator[Callable[[Window], Floats]]
         yield read
 
 
+def remembered(read: Callable[[Window], Floats], shape: Shape) -> Callable[[Window], Floats]:
+    """The same numbers on a grid of `shape`, read in blocks of which the last ones are kept.
+
+    Many small windows side by side cost little then, however dear a single reading is.
+    """
+
+    @lru_cache(maxsize=_BLOCKS_KEPT)
+    def block(row: int, column: int) -> Floats:
+        window = Window(row * _BLOCK_ROWS, column * _BLOCK_COLUMNS, _BLOCK_ROWS, _BLOCK_COLUMNS)
+        inside = window.clipped(shape)
+        if inside is None:
+            raise ValueError(f"{window} lies outside of {shape}")
+        return read(inside)
+
+    def cut(window: Window) -> Floats:
+        values = np.empty((window.rows, window.columns), dtype=np.float32)
+        for row in range(window.row // _BLOCK_ROWS, (window.end_row - 1) // _BLOCK_ROWS + 1):
+            last = (window.end_column - 1) // _BLOCK_COLUMNS
+            for column in range(window.column // _BLOCK_COLUMNS, last + 1):
+                top, left = row * _BLOCK_ROWS, column * _BLOCK_COLUMNS
+                found = block(row, column)
+                here = Window(top, left, *found.shape).intersection(window)
+                if here is not None:
+                    there = here.shifted(-window.row, -window.column).slices
+                    values[there] = found[here.shifted(-top, -left).slices]
+        return values
+
+    return cut
+
+
 def _rule(card: Card, settings: dict[str, Value], scene: Scene) -> Rule:
     """How to clean, with pixels of the delivery grid."""
     ratio = scene.grid.gsd / scene.delivery.gsd
@@ -270,9 +303,15 @@ class _Result:
     ) -> Written:
         """Write the outputs of the job, all or none."""
         drawing = Drawing(
-            self.scene, self.region, self.cleaned, self.found, self.card.classes[0],
-            self.rule.threshold, tolerance, own,
-        )  # fmt: skip
+            self.scene,
+            self.region,
+            self.cleaned,
+            remembered(self.found, self.scene.delivery.shape),
+            self.card.classes[0],
+            self.rule.threshold,
+            tolerance,
+            own,
+        )
 
         def draw(classes: Path, confidence: Path | None, path: str, together: Together) -> int:
             return write_outlines(drawing, path, progress, together)

@@ -19,9 +19,10 @@ from terraweave.core.errors import Cancelled, InputError
 from terraweave.core.job import Extent, Job
 from terraweave.core.progress import Event, Progress
 from terraweave.core.record import TAG, Record
+from terraweave.core.scene.grid import Shape, Window
 from terraweave.core.segmentation import cleaning, predict as module
 from terraweave.core.segmentation.attributes import OwnAttributes
-from terraweave.core.segmentation.predict import predict
+from terraweave.core.segmentation.predict import predict, remembered
 
 from .stand_in import FAMILY, PLACE, job_for, write_card, write_image
 
@@ -291,6 +292,38 @@ def test_strips_do_not_show(scene: Scene, tmp_path: Path, monkeypatch: pytest.Mo
     strips, sure_too = scene.run(job_for(image, model, "strips", **how))
     np.testing.assert_array_equal(strips, whole)
     np.testing.assert_array_equal(sure_too, sure)
+
+
+def test_remembered_numbers_are_those_that_were_read() -> None:
+    values = np.random.default_rng(0).random((700, 2300), dtype=np.float32)
+    asked: list[Window] = []
+
+    def read(window: Window) -> Floats:
+        asked.append(window)
+        return values[window.slices]
+
+    cut = remembered(read, Shape(700, 2300))
+    for window in (Window(3, 5, 2, 4), Window(250, 1000, 300, 1200), Window(699, 2299, 1, 1)):
+        np.testing.assert_array_equal(cut(window), values[window.slices])
+    np.testing.assert_array_equal(cut(Window(0, 0, 700, 2300)), values)
+    assert len(asked) == len(set(asked)) == 9
+
+
+def test_scene_without_a_coordinate_system_is_mapped_in_its_own_units(
+    scene: Scene, tmp_path: Path
+) -> None:
+    fine = np.kron(blobs(30, 32), np.ones((4, 4), dtype=np.float32))
+    image = write_image(tmp_path / "image.tif", fine, gsd=0.5, crs=None)
+    job = job_for(image, write_card(tmp_path / "m.safetensors", working_gsd=2.0))
+    classes, _ = scene.run(job, minimum_area=3)
+    assert classes.shape == fine.shape
+    assert 0 < (classes == 1).sum() < classes.size
+    assert any("no coordinate system" in text for text in scene.told)
+    assert scene.values["AREA_HA"] is None
+    outlines, fields = areas(job.output("POLYGONS"))
+    assert np.isnan(fields["area_m2"]).all()
+    assert shapely.area(outlines).sum() == pytest.approx((classes == 1).sum() / 4, rel=0.02)
+    assert np.isfinite(fields["compactness"]).all()
 
 
 @pytest.mark.parametrize("after", [1, 5, 12, 20, 30])
