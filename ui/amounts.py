@@ -2,7 +2,7 @@
 
 from qgis.PyQt.QtCore import QLocale
 
-from .words import tr
+from .words import language, tr
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -21,7 +21,7 @@ def duration(low: float, high: float) -> str:
 
 def counts(low: int, high: int) -> str:
     """Between so many: “12,000–15,000”; rounded where it is a range, exact where it is none."""
-    return QLocale().toString(low) if low == high else _span(low, high, _coarse(high))
+    return _numbers().toString(low) if low == high else _span(low, high, _coarse(high))
 
 
 def size(count: float) -> str:
@@ -31,16 +31,21 @@ def size(count: float) -> str:
     while place < len(_UNITS) - 1 and count >= (100 if _UNITS[place] == "MB" else 1000):
         count /= 1000
         place += 1
-    digits = 1 if count < 10 and place > 1 else 0
-    return f"{QLocale().toString(float(count), 'f', digits)} {_UNITS[place]}"
+    digits = 1 if count < 9.95 and place > 1 and round(count, 1) % 1 else 0
+    return f"{_numbers().toString(float(count), 'f', digits)} {_UNITS[place]}"
 
 
 def _span(low: float, high: float, step: int = 1) -> str:
     first, last = (max(step, round(end / step) * step) for end in (low, high))
-    words = [QLocale().toString(end) for end in (first, last)]
+    words = [_numbers().toString(end) for end in (first, last)]
     return words[1] if first == last else "–".join(words)
 
 
 def _coarse(number: int) -> int:
     """The step that leaves two digits of a number."""
     return int(10 ** max(0, len(str(number)) - 2))
+
+
+def _numbers() -> QLocale:
+    """How the user's language writes numbers; never the C locale, which groups no thousands."""
+    return QLocale(language())

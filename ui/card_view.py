@@ -9,7 +9,7 @@ from qgis.PyQt.QtWidgets import QApplication, QFrame, QLabel, QSizePolicy, QWidg
 
 from ..core.card import Card, CardInput, read_card
 from ..core.errors import ModelFileError
-from .looks import problem_color, quiet_color
+from .looks import THEME_EVENTS, problem_color, quiet_color
 from .words import tr
 
 _MOST_CLASSES = 60
@@ -57,7 +57,7 @@ class CardView(QLabel):
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the theme."""
         super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+        if event is not None and event.type() in THEME_EVENTS and self._path:
             self.show_file(self._path)
 
 

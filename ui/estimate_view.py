@@ -123,8 +123,8 @@ def caveat(values: Mapping[str, object]) -> str:
     """That it is an estimate, and why this device was chosen."""
     reason = str(values.get("DEVICE_REASON") or "")
     promise = tr(
-        "An estimate: the network was tried for half a second. What else the computer does, and "
-        "the scene itself, change it."
+        "An estimate from trying the network for a moment; other programs and the scene itself "
+        "change it."
     )
     return f"{promise} {reason}".strip()
 

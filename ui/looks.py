@@ -1,6 +1,14 @@
 """Colours that suit the theme in use, light or dark."""
 
+from qgis.PyQt.QtCore import QEvent
 from qgis.PyQt.QtGui import QColor, QPalette
+
+# What a widget hears when the theme changes; QGIS's themes are style sheets and a palette.
+THEME_EVENTS = (
+    QEvent.Type.ApplicationPaletteChange,
+    QEvent.Type.PaletteChange,
+    QEvent.Type.StyleChange,
+)
 
 # Line colours that are told apart by all eyes, for light and for dark ground.
 _LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7f7f7f", "#e69f00")

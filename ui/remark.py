@@ -3,7 +3,7 @@
 from qgis.PyQt.QtCore import QEvent
 from qgis.PyQt.QtWidgets import QApplication, QLabel
 
-from .looks import problem_color, quiet_color
+from .looks import THEME_EVENTS, problem_color, quiet_color
 
 
 class Remark(QLabel):
@@ -13,22 +13,28 @@ class Remark(QLabel):
         """A `problem` is said louder than a remark."""
         super().__init__()
         self._problem = problem
+        self._color = ""
         self.setWordWrap(True)
         self._paint_words()
         self.hide()
 
     def say(self, text: str) -> None:
         """Show `text`, or nothing."""
+        self._paint_words()
         self.setText(text)
         self.setVisible(bool(text))
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the theme."""
         super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+        if event is not None and event.type() in THEME_EVENTS:
             self._paint_words()
 
     def _paint_words(self) -> None:
         # The themes of QGIS are style sheets, which go before a palette.
         choose = problem_color if self._problem else quiet_color
-        self.setStyleSheet(f"color: {choose(QApplication.palette()).name()}")
+        color = choose(QApplication.palette()).name()
+        # A new style sheet is a change of style itself.
+        if color != self._color:
+            self._color = color
+            self.setStyleSheet(f"color: {color}")

@@ -6,17 +6,24 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[1] / "resources" / "i18n"
 
 _catalogue: dict[str, str] = {}
+_locale = ["en"]
 
 
 def use_language(locale: str) -> bool:
     """Speak the language of `locale` (such as de_AT) from now on; whether there is a catalogue."""
     _catalogue.clear()
+    _locale[0] = locale or "en"
     for name in (locale, locale.split("_")[0]):
         path = FOLDER / f"{name}.json"
         if name and path.is_file():
             _catalogue.update(json.loads(path.read_text(encoding="utf-8")))
             return True
     return False
+
+
+def language() -> str:
+    """The locale that was asked for last, such as de_AT; numbers are written in its way."""
+    return _locale[0]
 
 
 def tr(text: str) -> str:

@@ -137,7 +137,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
         """Do the work, in Processing's thread; every failure is an exception with a sentence."""
         try:
             return self.run_prepared(parameters, context, feedback)
-        except (JobCancelled, TerraweaveError) as error:
+        except (EstimateTold, JobCancelled, TerraweaveError) as error:
             # QGIS shows a traceback for any exception but this very class.
             raise QgsProcessingException(str(error)) from error
 

@@ -225,6 +225,8 @@ def themes() -> Iterator[Condition]:
 
 def looks() -> Iterator[Condition]:
     """All pages, to be looked at in another theme, size or language; the model is given."""
+    if os.environ.get("TERRAWEAVE_E2E_LOOK") == "dark":
+        QgsApplication.setUITheme("Night Mapping")
     yield from open_panel()
     dock = panel().dock
     panel().sample_size = 64
@@ -235,6 +237,7 @@ def looks() -> Iterator[Condition]:
     for place in range(dock.tabs.count()):
         dock.tabs.setCurrentIndex(place)
         yield lambda: True
+        yield estimated
         picture(f"look-{place}")
     page = dock.page("train")
     dock.tabs.setCurrentWidget(page)
@@ -252,6 +255,14 @@ def looks() -> Iterator[Condition]:
     yield lambda: True
     options.grab().save(str(OUT / "look-options.png"))
     options.close()
+
+
+def estimated() -> bool:
+    """Whether the page in front has been told what its run will take, or takes no estimate."""
+    estimator = getattr(panel().dock.tabs.currentWidget(), "estimator", None)
+    if estimator is None:
+        return True
+    return estimator.state.value in ("nothing", "told", "failed")
 
 
 def cancel() -> Iterator[Condition]:

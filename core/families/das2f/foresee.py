@@ -266,7 +266,7 @@ def _tried(network: Das2f, shape: Architecture, fit: Fit) -> Range:
         plan = Plan(1, count, fit.plan.learning_rate)
         train(trainee, plan, Progress(), seed=0, checkpoint=Checkpoint(None, ""), averaged=averaged)
 
-    step = seconds_each(steps, first=1, most=64)
+    step = seconds_each(steps, first=4, most=64, seconds=2.0)
 
     def looks(count: int) -> None:
         PixelTrainee(network, patches, _random_patches(shape, count), fit).evaluate(averaged)
