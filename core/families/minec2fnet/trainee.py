@@ -25,10 +25,6 @@ Evaluate = Callable[[nn.Module], Evaluation | None]
 class Draws(Protocol):
     """Where batches come from; the shared sampler."""
 
-    @property
-    def positive_weight(self) -> float:
-        """How much more a pixel of the class counts in the cross-entropy."""
-
     def draw(self, epoch: int, step: int) -> Batch:
         """The batch of one step."""
 
@@ -55,9 +51,12 @@ class Lesson:
         return augmented(drawn, self.augmentation, random)
 
     def loss(self, logits: Tensor, windows: Windows) -> Tensor:
-        """What the labels say about `logits` (b, row, column)."""
-        weight = self.sampler.positive_weight
-        return segmentation_loss(logits, windows.target, windows.labelled, weight)
+        """What the labels say about `logits` (b, row, column).
+
+        The class has no extra weight: half of the windows show it anyway, and a teacher that
+        exaggerates is trusted too little on the background.
+        """
+        return segmentation_loss(logits, windows.target, windows.labelled)
 
 
 class CoarseTrainee(Plain):

@@ -22,7 +22,6 @@ class Discs:
     fixed: bool = False
     missing: int = 0
     filler: float = 0.0
-    positive_weight: float = 1.0
 
     def draw(self, epoch: int, step: int) -> Batch:
         """The batch of one step."""
