@@ -13,7 +13,7 @@ from terraweave.core.progress import Progress
 from terraweave.core.scene.grid import Shape, Window
 from terraweave.core.scene.scene import Block
 from terraweave.core.segmentation import blending
-from terraweave.core.segmentation.blending import Axis, blended, fading, read_array
+from terraweave.core.segmentation.blending import Axis, Blender, blended, fading, read_array
 from terraweave.core.segmentation.view import Segmenter
 from torch import Tensor
 
@@ -151,6 +151,29 @@ def test_every_pixel_is_read_once(bright: Make) -> None:
     whole = Window(0, 0, 100, 90)
     blended(read, bright(), whole, Shape(100, 90), window=16, overlap=8)
     assert read_pixels == 104 * 96
+
+
+@pytest.mark.parametrize("shape", [(60, 60), (400, 60), (60, 400)])
+def test_what_is_held_at_once_does_not_grow_with_the_scene(
+    bright: Make, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blending, "LANE", 40)
+    inner = read_array(picture(*shape), np.ones(shape, dtype=bool))
+    largest = 0
+
+    def read(window: Window) -> Block:
+        nonlocal largest
+        largest = max(largest, window.rows * window.columns)
+        return inner(window)
+
+    blender = Blender(
+        lambda _: bright(), torch.device("cpu"), Progress(), window=16, overlap=8, batch=3
+    )
+    whole = Window(0, 0, *shape)
+    parts = [part for part, _ in blender.strips(read, Shape(*shape), whole)]
+    assert largest <= 16 * (40 + 2 * 16)
+    assert max(part.shape.pixels for part in parts) <= 16 * 40
+    assert sum(part.shape.pixels for part in parts) == whole.shape.pixels
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(bright: Make) -> None:
