@@ -150,7 +150,7 @@ DISTILLATION = (
         title="Weight of the teacher's answers",
         help="How much the student follows the teacher's probabilities. Larger forgets less and "
         "refines less; 0 here and below is plain fine-tuning.",
-        default=1.0,
+        default=3.0,
         minimum=0.0,
         maximum=100.0,
     ),
@@ -159,7 +159,7 @@ DISTILLATION = (
         title="Weight of the teacher's features",
         help="How much the student's inner maps stay like the teacher's. Larger forgets less and "
         "refines less.",
-        default=1.0,
+        default=3.0,
         minimum=0.0,
         maximum=100.0,
     ),
@@ -182,17 +182,18 @@ DISTILLATION = (
     Setting(
         key="rate_factor",
         title="Learning rate of the student",
-        help="As a share of the teacher's. Smaller stays closer to the teacher; 0.1 learned too "
-        "little in short runs.",
-        default=0.3,
+        help="As a share of the teacher's. Smaller stays closer to the teacher and suits few "
+        "precise outlines; raise it where there are many.",
+        default=0.1,
         minimum=0.001,
         maximum=10.0,
     ),
     Setting(
         key="fine_epochs",
         title="Epochs of the student",
-        help="How long to go on with precise outlines.",
-        default=10,
+        help="How long to go on with precise outlines. With few of them, long training learns them "
+        "by heart and gets worse elsewhere.",
+        default=4,
         minimum=1,
         maximum=10000,
     ),
@@ -233,7 +234,7 @@ TRAIN_SETTINGS = (
     DEVICE,
 )
 REFINE_SETTINGS = (
-    epochs_setting(10, "An epoch is 20 batches of windows from all scenes."),
+    epochs_setting(4, "An epoch is 20 batches of windows from all scenes."),
     *STEPS,
     *OTHER_PRODUCT,
     *(one for one in DISTILLATION if one.key != "fine_epochs"),
