@@ -21,11 +21,13 @@ from ..job import Job
 from ..progress import Progress
 from ..scene.aside import check_writable, written_aside
 from ..scene.grid import Grid
-from ..scene.labels import LabelMap
+from ..scene.labels import BACKGROUND, LabelMap
+from ..scene.sink import states_background
 from ..settings import resolve
 from .comparison import open_map
 from .confusion import class_index
 from .facts import SAMPLE_SETTINGS
+from .matching import BACKGROUND_NAME
 from .worst import dataset_options, driver_of
 
 Ints = NDArray[np.int64]
@@ -49,10 +51,11 @@ def sample_points(job: Job, progress: Progress) -> dict[str, object]:
     check_writable(job.output("POINTS"))
     with progress.stage("Counting the map's classes", 0.45):
         on_map = open_map(job, progress)
-        counts = _counted(on_map, progress)
+        classes = _strata(on_map.classes, states_background(job.inputs["CLASSES"][0].path))
+        counts = _counted(on_map, classes, progress)
     if not counts.sum():
         raise InputError("The map is empty inside the surveyed area; there is nothing to sample.")
-    expected = expected_accuracies(str(settings["expected_accuracy"]), on_map.classes)
+    expected = expected_accuracies(str(settings["expected_accuracy"]), classes)
     sizes = sample_sizes(
         counts, expected,
         standard_error=float(settings["standard_error"]),
@@ -60,10 +63,10 @@ def sample_points(job: Job, progress: Progress) -> dict[str, object]:
     )  # fmt: skip
     rng = np.random.default_rng(int(settings["seed"]))
     with progress.stage("Drawing points", 0.5):
-        rows, columns = _drawn(on_map, counts, sizes, rng, progress)
+        rows, columns = _drawn(on_map, classes, counts, sizes, rng, progress)
     order = rng.permutation(len(rows))
-    _write(job.output("POINTS"), rows[order], columns[order], on_map.grid, on_map.classes)
-    for one, size, count in zip(on_map.classes, sizes.tolist(), counts.tolist(), strict=True):
+    _write(job.output("POINTS"), rows[order], columns[order], on_map.grid, classes)
+    for one, size, count in zip(classes, sizes.tolist(), counts.tolist(), strict=True):
         progress.log(f"{one.name}: {size} points of {count} pixels.")
     return {"COUNT": len(rows)}
 
@@ -132,23 +135,42 @@ def _accuracy(text: str) -> float:
     return number
 
 
-def _counted(on_map: LabelMap, progress: Progress) -> Ints:
-    counts = np.zeros(len(on_map.classes), np.int64)
-    for _, place in _strips(on_map, progress):
+def _strata(classes: tuple[MapClass, ...], background: bool) -> tuple[MapClass, ...]:
+    """What to draw from: the map's classes, and the background where the map states one."""
+    if not background:
+        return classes
+    free = next(value for value in range(1, 65536) if value not in {one.value for one in classes})
+    return (*classes, MapClass(free, BACKGROUND_NAME, "#bdbdbd"))
+
+
+def _counted(on_map: LabelMap, classes: Sequence[MapClass], progress: Progress) -> Ints:
+    counts = np.zeros(len(classes), np.int64)
+    for _, place in _strips(on_map, classes, progress):
         counts += np.bincount(place[place >= 0], minlength=len(counts))
     return counts
 
 
-def _strips(on_map: LabelMap, progress: Progress) -> Iterable[tuple[int, Ints]]:
+def _strips(
+    on_map: LabelMap, classes: Sequence[MapClass], progress: Progress
+) -> Iterable[tuple[int, Ints]]:
     """First row and class positions (row, column) of strips, from top to bottom."""
     shape = on_map.grid.shape
     for window in on_map.grid.strips(max(1, _STRIP_PIXELS // max(shape.columns, 1))):
-        yield window.row, class_index(on_map.read(window), on_map.classes)
+        values = on_map.read(window)
+        place = class_index(values, on_map.classes)
+        if len(classes) > len(on_map.classes):
+            place[values == BACKGROUND] = len(classes) - 1
+        yield window.row, place
         progress.update(window.end_row / shape.rows)
 
 
 def _drawn(
-    on_map: LabelMap, counts: Ints, sizes: Ints, rng: np.random.Generator, progress: Progress
+    on_map: LabelMap,
+    classes: Sequence[MapClass],
+    counts: Ints,
+    sizes: Ints,
+    rng: np.random.Generator,
+    progress: Progress,
 ) -> tuple[Ints, Ints]:
     """Rows and columns of the drawn pixels; the n-th pixel of a class is found on the way."""
     wanted = [
@@ -157,7 +179,7 @@ def _drawn(
     ]
     passed = np.zeros(len(counts), np.int64)
     rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for first, place in _strips(on_map, progress):
+    for first, place in _strips(on_map, classes, progress):
         width = place.shape[1]
         for kind, ordinals in enumerate(wanted):
             here = np.flatnonzero(place == kind)

@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from terraweave.core.accuracy.sampling import sample_points
 from terraweave.core.classes import MapClass
+from terraweave.core.job import Job, Source
+from terraweave.core.progress import Progress
 from terraweave.core.scene.sink import ClassSink
 
 from .conftest import Workbench
@@ -61,3 +64,19 @@ def test_a_class_that_only_the_reference_has_is_background(
     found = bench.assess(write(bench, mapped), reference, field="kind")
     assert found["PIXELS"] == 60 + 80
     assert found["OA"] == pytest.approx((48 + 80) / 140)
+
+
+def test_sample_points_are_drawn_from_the_background_too(
+    bench: Workbench, mapped: np.ndarray
+) -> None:
+    job = Job(
+        "samplepoints",
+        inputs={"CLASSES": (Source(str(write(bench, mapped))),)},
+        settings={"number": 60, "least": 20},
+        outputs={"POINTS": str(bench.folder / "points.gpkg")},
+    )
+    found = sample_points(job, Progress(bench.events.append))
+    said = [str(one["text"]) for one in bench.events if one["event"] == "log"]
+    assert "scar: 20 points of 48 pixels." in said
+    assert "everything else: 40 points of 512 pixels." in said
+    assert found["COUNT"] == 60
