@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 _KIBIBYTE = 1024
+# What the host sets from the user's options.
+CACHE_VARIABLE = "TERRAWEAVE_CACHE_MEGABYTES"
+THREADS_VARIABLE = "TERRAWEAVE_THREADS"
 
 
 def free_memory() -> int | None:
@@ -95,3 +98,20 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cache_megabytes(usual: int) -> int:
+    """How much memory GDAL may keep pixels in: what the user has set, else `usual`."""
+    text = os.environ.get(CACHE_VARIABLE, "")
+    return int(text) if text.isdecimal() and int(text) > 0 else usual
+
+
+def limits_sentence() -> str:
+    """What the user has set as limits, for the log; empty where nothing is set."""
+    parts = []
+    threads = os.environ.get(THREADS_VARIABLE, "")
+    if threads.isdecimal():
+        parts.append(f"{threads} of {cores()} cores")
+    if CACHE_VARIABLE in os.environ:
+        parts.append(f"{os.environ[CACHE_VARIABLE]} MB for reading and writing rasters")
+    return f"This run may use {' and '.join(parts)}." if parts else ""

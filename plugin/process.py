@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .interpreter import bytecode_folder, cache_folder
+from .limits import limit_variables
 
 ROOT = Path(__file__).resolve().parents[1]
 TAIL_LINES = 20
@@ -54,7 +55,7 @@ def worker_variables() -> dict[str, str]:
         path = cache_folder() / folder
         path.mkdir(parents=True, exist_ok=True)
         variables[key] = str(path)
-    return variables
+    return variables | limit_variables()
 
 
 class WorkerProcess:

@@ -2,13 +2,21 @@
 
 from qgis.core import QgsApplication, QgsSettings
 from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactory
+from qgis.PyQt.QtCore import QThread
 from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QLabel, QSpinBox, QWidget
 
 from ..core.settings import DEVICE
+from .preferences import (
+    CACHE_SETTING,
+    DEVICE_SETTING,
+    LEAST_CACHE,
+    MOST_CACHE,
+    THREADS_SETTING,
+    cache_megabytes,
+    threads,
+)
 from .words import tr
-
-DEVICE_SETTING = "terraweave/device"
 
 
 class OptionsPage(QgsOptionsPageWidget):
@@ -26,12 +34,41 @@ class OptionsPage(QgsOptionsPageWidget):
             self.device.addItem(f"{choice.key}: {tr(choice.help)}", choice.key)
         chosen = str(settings.value(DEVICE_SETTING, "") or DEVICE.default)
         self.device.setCurrentIndex(max(0, self.device.findData(chosen)))
+        self.threads = QSpinBox()
+        self.threads.setRange(0, max(QThread.idealThreadCount(), threads()))
+        self.threads.setSpecialValueText(tr("All"))
+        self.threads.setValue(threads())
+        self.cache = QSpinBox()
+        self.cache.setRange(LEAST_CACHE, MOST_CACHE)
+        self.cache.setSuffix(" MB")
+        self.cache.setSingleStep(64)
+        self.cache.setValue(cache_megabytes())
         rows = QFormLayout(self)
         rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         rows.addRow(tr("Python of the worker"), self.python)
         rows.addRow("", _small(tr("Empty: the environment that Terraweave made itself.")))
         rows.addRow(tr("Device"), self.device)
         rows.addRow("", _small(tr(DEVICE.help)))
+        rows.addRow(tr("Threads"), self.threads)
+        rows.addRow(
+            "",
+            _small(
+                tr(
+                    "How many cores of the processor a run may keep busy. Fewer leave more for "
+                    "other programs; the map is the same."
+                )
+            ),
+        )
+        rows.addRow(tr("Raster cache"), self.cache)
+        rows.addRow(
+            "",
+            _small(
+                tr(
+                    "How much memory reading and writing rasters may take for itself. More helps "
+                    "with images of many bands or on slow disks."
+                )
+            ),
+        )
         folder = f"{QgsApplication.qgisSettingsDirPath()}terraweave"
         rows.addRow(tr("Kept below"), _small(folder))
 
@@ -40,6 +77,8 @@ class OptionsPage(QgsOptionsPageWidget):
         settings = QgsSettings()
         settings.setValue(self._python_setting, self.python.filePath().strip())
         settings.setValue(DEVICE_SETTING, self.device.currentData())
+        settings.setValue(THREADS_SETTING, self.threads.value())
+        settings.setValue(CACHE_SETTING, self.cache.value())
 
 
 def _small(text: str) -> QLabel:

@@ -34,7 +34,7 @@ from .form import ParameterForm
 from .labelling import Labelling
 from .layers import guess_layers
 from .models import recent_models, remember_model, suggested_path
-from .options import DEVICE_SETTING
+from .preferences import DEVICE_SETTING
 from .project import class_field, likely_labels, likely_map, raster_facts
 from .remark import Remark
 from .run import RunQueue

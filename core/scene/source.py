@@ -20,6 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
+from ..capacity import cache_megabytes
 from ..card import Band
 from ..classes import MapClass
 from ..errors import InputError, ResourceError
@@ -42,7 +43,7 @@ _MICROMETRES = {"um": 1.0, "µm": 1.0, "micrometers": 1.0, "micrometres": 1.0, "
 def raster_environment() -> rasterio.Env:
     """GDAL with a bounded cache, and without anything a stranger's file could have executed."""
     return rasterio.Env(
-        GDAL_CACHEMAX=_CACHE_MEGABYTES,
+        GDAL_CACHEMAX=cache_megabytes(_CACHE_MEGABYTES),
         GDAL_VRT_ENABLE_PYTHON="NO",
         GDAL_TIFF_INTERNAL_MASK="YES",
         GTIFF_IGNORE_READ_ERRORS="NO",

@@ -73,8 +73,19 @@ def _system() -> dict[str, object]:
         "machine": platform.machine(),
         "cores": os.cpu_count() or 0,
         "threads": torch.get_num_threads(),
+        "raster_cache_megabytes": _raster_cache(),
         "bits": 64 if sys.maxsize > 2**32 else 32,
     }
+
+
+def _raster_cache() -> int:
+    """How much memory GDAL may keep pixels in while a scene is open."""
+    from rasterio.env import getenv
+
+    from ..scene.source import raster_environment
+
+    with raster_environment():
+        return int(getenv()["GDAL_CACHEMAX"])
 
 
 def _devices() -> dict[str, object]:

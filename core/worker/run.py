@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from ..capacity import limits_sentence
 from ..errors import InputError, TerraweaveError
 from ..job import Job
 from ..progress import Event, Progress
@@ -30,6 +31,8 @@ def run_job(job: Job, progress: Progress) -> Event:
     if job.task not in TASKS:
         raise InputError(f"There is no task “{job.task}”; there are {', '.join(sorted(TASKS))}.")
     check_files(job)
+    if limits_sentence():
+        progress.log(limits_sentence())
     values = TASKS[job.task](job, progress)
     progress.finish()
     return {"event": "result", "outputs": dict(job.outputs), "values": values}

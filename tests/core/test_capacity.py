@@ -4,7 +4,18 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from terraweave.core.capacity import available_in, cores, free_disk, free_memory, peak_memory
+import pytest
+from terraweave.core.capacity import (
+    CACHE_VARIABLE,
+    THREADS_VARIABLE,
+    available_in,
+    cache_megabytes,
+    cores,
+    free_disk,
+    free_memory,
+    limits_sentence,
+    peak_memory,
+)
 
 
 def test_linux_tells_what_is_available_in_kibibytes() -> None:
@@ -32,3 +43,17 @@ def test_disk_of_a_file_that_is_not_there_yet_is_that_of_its_folder(tmp_path: Pa
 
 def test_there_is_a_core() -> None:
     assert cores() >= 1
+
+
+def test_limits_are_those_that_the_host_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (THREADS_VARIABLE, CACHE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    assert limits_sentence() == ""
+    assert cache_megabytes(128) == 128
+    monkeypatch.setenv(CACHE_VARIABLE, "64")
+    assert cache_megabytes(128) == 64
+    assert limits_sentence() == "This run may use 64 MB for reading and writing rasters."
+    monkeypatch.setenv(THREADS_VARIABLE, "1")
+    assert limits_sentence().startswith("This run may use 1 of ")
+    monkeypatch.setenv(CACHE_VARIABLE, "much")
+    assert cache_megabytes(128) == 128
