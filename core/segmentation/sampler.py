@@ -132,7 +132,7 @@ def _places(masks: Sequence[Mask], random: np.random.Generator) -> NDArray[np.in
     for number, mask in enumerate(masks):
         flat = np.flatnonzero(mask)
         if share < 1.0:
-            flat = random.choice(flat, round(len(flat) * share), replace=False)
+            flat = draw.choice(flat, round(len(flat) * share), replace=False)
         row, column = np.divmod(flat, mask.shape[1])
         found.append(np.stack([np.full(len(flat), number), row, column], axis=1))
     return np.concatenate(found).astype(np.int64)
