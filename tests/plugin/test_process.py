@@ -28,6 +28,8 @@ def plugin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the plugin's core, without bytecode."""
     folder = tmp_path / "plugins" / "terraweave"
     shutil.copytree(ROOT / "core", folder / "core", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
     monkeypatch.setattr(process, "ROOT", folder)
     return folder
 
