@@ -124,7 +124,7 @@ class Sampler:
         return mirrored(first, self.window, length)
 
 
-def _places(masks: Sequence[Mask], random: np.random.Generator) -> NDArray[np.int64]:
+def _places(masks: Sequence[Mask], draw: np.random.Generator) -> NDArray[np.int64]:
     """Site, row and column of pixels in the masks, a random part where there are very many."""
     whole = sum(int(mask.sum()) for mask in masks)
     share = min(1.0, _MOST_PLACES / max(whole, 1))
