@@ -118,6 +118,7 @@ class PreparedFeatures:
     features: Features
     source: QgsProcessingFeatureSource | None = None
     raster: PreparedRaster | None = None
+    unsaved: bool = False
 
     @classmethod
     def of_vector(
@@ -127,7 +128,9 @@ class PreparedFeatures:
         classes = classes_of(layer, field) if isinstance(layer, QgsVectorLayer) and field else ()
         name = layer.name() if layer is not None else source.sourceName()
         crs = wkt(source.sourceCrs())
-        return cls(Features("", name, field=field, crs=crs, classes=classes), source=source)
+        unsaved = isinstance(layer, QgsVectorLayer) and layer.isModified()
+        features = Features("", name, field=field, crs=crs, classes=classes)
+        return cls(features, source=source, unsaved=unsaved)
 
     @classmethod
     def of_raster(cls, layer: QgsRasterLayer, context: QgsProcessingContext) -> "PreparedFeatures":
@@ -142,6 +145,7 @@ class PreparedFeatures:
         elif self.source is not None:
             path = str(folder / f"{stem}.geojson")
             count = write_geojson(self.source, self.features.field, Path(path), feedback)
-            feedback.pushInfo(f"“{self.features.title}”: {count} features.")
+            also = ", those not saved yet among them" if self.unsaved else ""
+            feedback.pushInfo(f"“{self.features.title}”: {count} features{also}.")
         known = self.features
         return Features(path, known.name, known.layer, known.field, known.crs, known.classes)

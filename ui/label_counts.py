@@ -93,6 +93,7 @@ class LabelCounter(QObject):
             layer.geometryChanged,
             layer.attributeValueChanged,
             layer.afterRollBack,
+            layer.afterCommitChanges,
         ]
 
     def _leave(self) -> None:

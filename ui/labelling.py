@@ -43,6 +43,7 @@ class Labelling(QWidget):
         self._class_field = class_field
         self.counts = Remark()
         self.warnings = Remark(problem=True)
+        self.unsaved = Remark()
         self.new_labels = QPushButton(tr("New training layer …"))
         self.new_labels.clicked.connect(self._ask_classes)
         row = QHBoxLayout(self)
@@ -55,6 +56,7 @@ class Labelling(QWidget):
         row.addWidget(self.new_area)
         row.addStretch(1)
         labels.add_below(self)
+        labels.add_below(self.unsaved)
         class_field.add_below(self.counts)
         class_field.add_below(self.warnings)
         self._counter = LabelCounter(self)
@@ -140,5 +142,10 @@ class Labelling(QWidget):
 
     def _show_counts(self, counts: list[ClassCount]) -> None:
         parts = [f"{escape(one.name)} {int(one.pixels)}" for one in counts]
+        layer = next(iter(self._labels.layers()), None)
+        edited = isinstance(layer, QgsVectorLayer) and layer.isModified()
+        self.unsaved.say(
+            tr("Being edited: a run uses what is drawn now, saved or not.") if edited else ""
+        )
         self.counts.say(f"{tr('Labelled pixels')}: {', '.join(parts)}" if parts else "")
         self.warnings.say("\n".join(count_warnings(counts)))

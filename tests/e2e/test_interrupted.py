@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsRasterLayer,
+)
 from terraweave.core.card import read_card
 from terraweave.core.families import FAMILIES
 from terraweave.core.worker.wire import GRACE_SECONDS
@@ -122,3 +127,16 @@ def test_cancelled_prediction_leaves_the_old_map(
         algorithm.run(given, context, cancelling_at("Classifying"), catchExceptions=False)
     assert Path(mapping["CLASSES"]).read_text() == "the old map"
     assert [one.name for one in tmp_path.iterdir()] == ["classes.tif"]
+
+
+def test_two_qgis_with_one_worker_environment_and_one_output_leave_a_whole_map(
+    headless: Headless, mapping: Given, tmp_path: Path
+) -> None:
+    hosts = [headless.start("predictdas2f", mapping) for _ in range(2)]
+    texts = [host.communicate(timeout=300)[0] for host in hosts]
+    assert [host.returncode for host in hosts] == [0, 0], texts
+    made = QgsRasterLayer(mapping["CLASSES"])
+    assert made.isValid()
+    assert made.dataProvider().bandStatistics(1).minimumValue > 0
+    leftovers = [one.name for one in tmp_path.iterdir() if one.name.startswith(".")]
+    assert leftovers == []

@@ -12,6 +12,7 @@ from terraweave.core.families import FAMILIES
 from terraweave.plugin.legends import classes_of
 from terraweave.ui.class_list import ClassListDialog
 from terraweave.ui.label_counts import ClassCount, LabelCounter, count_warnings
+from terraweave.ui.run import RunQueue
 from terraweave.ui.step_page import StepPage
 from terraweave.ui.steps import STEPS, fresh_algorithm
 from terraweave.ui.training_layer import LayerError, new_area_layer, new_training_layer
@@ -109,7 +110,7 @@ def page(
     """The training page over a project with a scene."""
     family = next(iter(FAMILIES.values()))
     algorithm = fresh_algorithm(f"terraweave:train{family.key}")
-    made = StepPage(STEPS[0], family, algorithm, qgis_iface)
+    made = StepPage(STEPS[0], family, algorithm, qgis_iface, RunQueue())
     yield made
     made.deleteLater()
 
