@@ -175,9 +175,10 @@ def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) ->
     """
     if job.labels is None:
         raise InputError("Choose reference polygons, points or a class raster to compare with.")
-    complete = settings["unmarked"] == "background"
     on_map = open_map(job, progress)
     stated = states_background(job.inputs["CLASSES"][0].path)
+    wanted = str(settings["unmarked"])
+    complete = wanted == "background" or (wanted == "auto" and stated and not job.labels.field)
     grid = on_map.grid
     features, target = job.labels, None
     fieldless = complete and not features.field and readable(features)

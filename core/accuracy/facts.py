@@ -9,9 +9,11 @@ ASSESS_SETTINGS: tuple[Setting, ...] = (
         help="“unknown”: nobody looked there, so it does not count. “background”: inside the "
         "surveyed area everything was marked, so unmarked ground is none of the classes; choose "
         "this for footprints of mines, landslides or buildings. Adds scores of outlines and "
-        "objects.",
-        default="unknown",
+        "objects. “auto”: background for maps of a single class that Terraweave made, unknown for "
+        "all others.",
+        default="auto",
         choices=(
+            Choice("auto", "As the map suggests"),
             Choice("unknown", "Nobody looked there"),
             Choice("background", "None of the classes"),
         ),

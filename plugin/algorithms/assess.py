@@ -48,6 +48,7 @@ from .maps import (
     spoken_classes,
 )
 
+_NODATA = 255
 _FILES = ("REPORT", "TABLE")
 _LAYERS = ("DISAGREEMENT", "WORST")
 _ENDINGS = {"REPORT": (".html", ".htm"), "TABLE": (".json", ".csv")}
@@ -186,7 +187,8 @@ class AssessAlgorithm(TerraweaveAlgorithm):
         if isinstance(reference, QgsRasterLayer):
             check_class_raster(reference)
         else:
-            self._check_features(reference, settings, parameters, context)
+            unmarked = _unmarked(settings, on)
+            self._check_features(reference, unmarked, parameters, context)
         area_of(self, on, parameters, context)
         for name in (*_FILES, *_LAYERS):
             path = self.given(parameters, name, context.expressionContext())
@@ -196,7 +198,7 @@ class AssessAlgorithm(TerraweaveAlgorithm):
     def _check_features(
         self,
         layer: QgsVectorLayer,
-        settings: dict[str, Value],
+        unmarked: str,
         parameters: Parameters,
         context: QgsProcessingContext,
     ) -> None:
@@ -207,7 +209,7 @@ class AssessAlgorithm(TerraweaveAlgorithm):
                 f"“{layer.name()}” has no field “{field}”; choose one of "
                 f"{names or 'another layer, since it has none'}."
             )
-        if not field and settings["unmarked"] != "background":
+        if not field and unmarked != "background":
             raise InputError(
                 f"No class field (CLASS_FIELD) was given; choose one of the fields of "
                 f"“{layer.name()}”: {names or 'it has none'}. If its features all mark one class, "
@@ -305,3 +307,11 @@ def _check_ending(path: str, name: str) -> None:
             f"The output {name}, “{Path(path).name}”, ends in none of {', '.join(endings)}; give "
             "it such a name."
         )
+
+
+def _unmarked(settings: dict[str, Value], on: QgsRasterLayer) -> str:
+    """What unmarked ground is, where the map may say it: those of one class have nodata 255."""
+    chosen = str(settings["unmarked"])
+    provider = on.dataProvider()
+    of_one_class = provider.sourceHasNoDataValue(1) and provider.sourceNoDataValue(1) == _NODATA
+    return "background" if chosen == "auto" and of_one_class else chosen

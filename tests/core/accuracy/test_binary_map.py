@@ -44,6 +44,20 @@ def test_zero_is_background_and_255_is_missing(bench: Workbench, mapped: np.ndar
     assert any("the map is empty" in one for one in bench.warnings)
 
 
+def test_a_map_of_one_class_needs_no_word_about_unmarked_ground(
+    bench: Workbench, mapped: np.ndarray
+) -> None:
+    reference = bench.layer([shapely.box(5, 4, 15, 10), shapely.box(26, 15, 30, 20)], {})
+    found = bench.assess(write(bench, mapped), reference)
+    assert found["IOU"] == pytest.approx(48 / 70)
+    truth = np.zeros((20, 30), np.uint8)
+    truth[4:10, 5:15] = 1
+    raster = bench.folder / "truth.tif"
+    with ClassSink(raster, bench.grid(20, 30), SCAR, background=True) as sink:
+        sink.write(bench.grid(20, 30).window, truth)
+    assert bench.assess(write(bench, mapped), raster)["IOU"] == pytest.approx(48 / 60)
+
+
 def test_a_map_that_is_all_class_does_not_take_missing_data_for_background(
     bench: Workbench, mapped: np.ndarray
 ) -> None:
