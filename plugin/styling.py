@@ -22,6 +22,7 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QColor
 
 from ..core.classes import MapClass
+from .attribute_form import add_form
 
 Style = Callable[[QgsMapLayer], None]
 
@@ -54,6 +55,7 @@ class LayerStyler(QgsProcessingLayerPostProcessorInterface):
     ) -> None:
         """Called by QGIS for the loaded layer."""
         self._style(layer)
+        add_form(layer)
         layer.triggerRepaint()
 
 

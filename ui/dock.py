@@ -164,7 +164,10 @@ class Dock(QgsDockWidget):
         self.purpose.setWordWrap(True)
         self.sample = QPushButton(tr("Try a sample scene"))
         self.sample.setToolTip(
-            tr("Makes a small invented landscape with labels and adds it to the project.")
+            tr(
+                "Makes a small invented landscape with labels, beside the project or in the folder "
+                "Terraweave of your documents, and adds it to the project."
+            )
         )
         self.sample.clicked.connect(lambda: self.sample_wanted.emit(self.family))
         helping = QPushButton(tr("Help"))

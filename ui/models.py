@@ -35,12 +35,26 @@ def suggested_path(
 
     It does not exist yet and is none of those `taken` by runs that still wait.
     """
-    home = QgsProject.instance().homePath()
-    documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-    folder = Path(home) if home else Path(documents) / "Terraweave"
+    folder = _home()
     for number in count(1):
         stem = f"{family.key}-{tool}-{number}"
         paths = [folder / f"{stem}{one}" for one in (MODEL_SUFFIX, ".html")]
         if not any(path.exists() or str(path) in taken for path in paths):
             return str(folder / f"{stem}{suffix}")
     return ""
+
+
+def sample_folder(family: Family, taken: Collection[str] = ()) -> str:
+    """A folder for a sample scene, where it is still there tomorrow; it does not exist yet."""
+    for number in count(1):
+        folder = _home() / f"{family.key}-sample-{number}"
+        if not folder.exists() and str(folder) not in taken:
+            return str(folder)
+    return ""
+
+
+def _home() -> Path:
+    """The project's folder, else one among the user's documents."""
+    home = QgsProject.instance().homePath()
+    documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+    return Path(home) if home else Path(documents) / "Terraweave"

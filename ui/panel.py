@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from qgis.core import Qgis, QgsApplication, QgsProcessing, QgsProject
+from qgis.core import Qgis, QgsApplication, QgsProject
 from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QObject, Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
@@ -12,7 +12,7 @@ from qgis.PyQt.QtWidgets import QAction, QPushButton
 from ..core.families import FAMILIES
 from ..core.family import Family
 from .dock import Dock
-from .models import remember_model
+from .models import remember_model, sample_folder
 from .options import OptionsFactory
 from .results import load_layers, outcome_of
 from .run import Run, RunQueue, State
@@ -97,10 +97,13 @@ class Panel(QObject):
     def _run_page(self, page: StepPage) -> None:
         algorithm = fresh_algorithm(page.form.algorithm.id())
         self.queue.add(Run(algorithm, page.form.values(), page.title))
-        runs = self.queue.runs
-        named = {one for run in runs for one in run.parameters.values() if isinstance(one, str)}
-        self.dock.renew_files(named)
+        self.dock.renew_files(self._named_files())
         self.dock.show_runs()
+
+    def _named_files(self) -> set[str]:
+        """The files and folders that the runs so far write, among other words."""
+        runs = self.queue.runs
+        return {one for run in runs for one in run.parameters.values() if isinstance(one, str)}
 
     def _run_sample(self, family: Family) -> None:
         algorithm = fresh_algorithm(f"{self._provider}:samplescene")
@@ -115,7 +118,7 @@ class Panel(QObject):
         values |= {
             "FAMILY": family.key,
             "SIZE": self.sample_size,
-            "FOLDER": QgsProcessing.TEMPORARY_OUTPUT,
+            "FOLDER": sample_folder(family, self._named_files()),
         }
         self.queue.add(Run(algorithm, values, f"{tr('Sample scene')}: {tr(family.title)}"))
         self.dock.show_runs()

@@ -70,7 +70,7 @@ def _style(layer: QgsMapLayer, details: QgsProcessingContext.LayerDetails, run: 
     styler = details.postProcessor()
     if styler is not None:
         styler.postProcessLayer(layer, run.context, run.feedback)
-    if isinstance(layer, QgsRasterLayer):
+    if isinstance(layer, QgsRasterLayer) or styler is not None:
         # So that the map looks the same tomorrow, in another project too.
         layer.saveDefaultStyle(QgsMapLayer.StyleCategory.AllStyleCategories)
 

@@ -17,6 +17,7 @@ from terraweave.plugin import algorithms
 from terraweave.plugin.main import TerraweavePlugin
 from terraweave.plugin.provider import TerraweaveProvider
 from terraweave.ui.layers import guess_layers
+from terraweave.ui.models import sample_folder
 from terraweave.ui.panel import Panel
 from terraweave.ui.project import raster_facts
 from terraweave.ui.results import load_layers, outcome_of
@@ -186,3 +187,13 @@ def test_a_broken_layer_is_not_guessed(panel: Panel, tmp_path: Path) -> None:
     QgsProject.instance().addMapLayer(broken)
     guesses = guess_layers(panel.dock.family, raster_facts([broken]))
     assert guesses["MS"].layer.name == "valley ms"
+
+
+def test_a_sample_scene_is_kept_where_it_is_there_tomorrow(panel: Panel, tmp_path: Path) -> None:
+    QgsProject.instance().write(str(tmp_path / "project.qgz"))
+    family = panel.dock.family
+    first = sample_folder(family)
+    assert Path(first).parent == tmp_path
+    assert sample_folder(family, {first}) not in ("", first)
+    Path(first).mkdir()
+    assert sample_folder(family) != first
