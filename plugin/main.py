@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from qgis.core import QgsApplication
 
+from ..ui.words import use_language
 from .interpreter import SETTING
 from .provider import TerraweaveProvider
 
@@ -25,6 +26,7 @@ class TerraweavePlugin:
     def initProcessing(self) -> None:
         """Register the provider; `qgis_process` calls this and not `initGui`."""
         if self.provider is None:
+            use_language(QgsApplication.locale())
             self.provider = TerraweaveProvider()
             QgsApplication.processingRegistry().addProvider(self.provider)
 

@@ -15,12 +15,15 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingMultiStepFeedback,
+    QgsProcessingOutputDefinition,
+    QgsProcessingParameterDefinition,
     QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QIcon
 
 from ...core.errors import InputError, TerraweaveError
 from ...core.job import Features, Job, Source
+from ...ui.words import tr
 from ..checks import destination_path
 from ..interpreter import InterpreterError, find_interpreter
 from ..job import JobCancelled, JobResult, run_job
@@ -58,7 +61,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
 
     def displayName(self) -> str:
         """The name in the toolbox."""
-        return self.TITLE
+        return spoken_title(self.TITLE)
 
     def groupId(self) -> str:
         """The group's id."""
@@ -66,7 +69,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
 
     def group(self) -> str:
         """The group in the toolbox."""
-        return self.GROUP[1]
+        return tr(self.GROUP[1])
 
     def icon(self) -> QIcon:
         """The icon in the toolbox."""
@@ -78,15 +81,28 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
 
     def shortDescription(self) -> str:
         """One sentence for the tooltip."""
-        return self.SUMMARY
+        return spoken_title(self.SUMMARY)
 
     def shortHelpString(self) -> str:
         """The help beside the form."""
-        return f"<p>{self.SUMMARY}</p>"
+        return f"<p>{spoken_title(self.SUMMARY)}</p>"
 
     def createInstance(self) -> "TerraweaveAlgorithm":
         """A fresh copy, as QGIS asks for before each run."""
         return type(self)()
+
+    def addParameter(
+        self, definition: QgsProcessingParameterDefinition, createOutput: bool = True
+    ) -> bool:
+        """Add a parameter in the user's language; its id is the same in every one."""
+        definition.setDescription(tr(definition.description()))
+        definition.setHelp("\n".join(spoken_title(line) for line in definition.help().split("\n")))
+        return super().addParameter(definition, createOutput)
+
+    def addOutput(self, definition: QgsProcessingOutputDefinition) -> bool:
+        """Add an output in the user's language."""
+        definition.setDescription(tr(definition.description()))
+        return super().addOutput(definition)
 
     def canExecute(self) -> tuple[bool, str]:
         """Whether there is a worker; if not, the sentence that says what to do."""
@@ -164,6 +180,17 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
     def given(self, parameters: Parameters, name: str, expressions: QgsExpressionContext) -> str:
         """The file that the output `name` is to be written to, where the user named one."""
         return destination_path(parameters.get(name), expressions)
+
+
+def spoken_title(text: str) -> str:
+    """`text` in the user's language: as a whole, else what is before and after a colon."""
+    whole = tr(text)
+    if whole != text:
+        return whole
+    head, colon, tail = text.partition(": ")
+    ended = tail[-1:] == "." and tr(tail) == tail
+    spoken = f"{tr(tail[:-1])}." if ended else tr(tail)
+    return f"{tr(head)}{colon}{spoken}" if colon else text
 
 
 @contextmanager

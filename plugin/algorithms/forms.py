@@ -17,6 +17,7 @@ from qgis.core import (
 
 from ...core.family import Family
 from ...core.settings import Setting, Value
+from ...ui.words import tr
 
 _INTEGER = Qgis.ProcessingNumberParameterType.Integer
 _DOUBLE = Qgis.ProcessingNumberParameterType.Double
@@ -109,12 +110,12 @@ def _raw_value(
 
 def family_help(family: Family, intro: str, settings: Iterable[Setting]) -> str:
     """The help beside a family's form, as HTML: what it does, its settings, its source."""
-    roles = [(f"{role.title} ({role.key})", role.help) for role in family.roles]
+    roles = [(f"{tr(role.title)} ({role.key})", role.help) for role in family.roles]
     options = [(setting.title, setting.help) for setting in settings]
-    parts = [f"<p>{escape(intro)}</p>", _list("Images", roles), _list("Settings", options)]
+    parts = [f"<p>{escape(tr(intro))}</p>", _list("Images", roles), _list("Settings", options)]
     source = family.reference
     parts.append(
-        f"<h3>Source</h3><p>{escape(source.citation)} "
+        f"<h3>{tr('Source')}</h3><p>{escape(source.citation)} "
         f'<a href="{escape(source.url)}">{escape(source.url)}</a></p>'
     )
     return "".join(parts)
@@ -126,5 +127,7 @@ def settings_help(settings: Iterable[Setting]) -> str:
 
 
 def _list(title: str, entries: Iterable[tuple[str, str]]) -> str:
-    rows = "".join(f"<p><b>{escape(name)}</b>: {escape(text)}</p>" for name, text in entries)
-    return f"<h3>{title}</h3>{rows}"
+    rows = "".join(
+        f"<p><b>{escape(tr(name))}</b>: {escape(tr(text))}</p>" for name, text in entries
+    )
+    return f"<h3>{tr(title)}</h3>{rows}"
