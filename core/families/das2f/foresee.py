@@ -45,6 +45,8 @@ _CACHE = 128 * 2**20
 _REPORT = 2 * 2**20
 # A pyramid of overviews on top of a raster.
 _OVERVIEWS = 4 / 3
+# Polygons of a speckled map, bytes for each pixel; and a GeoPackage with nothing in it.
+_OUTLINES, _EMPTY_LAYER = 12.0, 2**17
 _FLOAT = 4
 
 
@@ -187,9 +189,13 @@ def _block_memory(card: Card) -> int:
 def _map_disk(job: Job, card: Card, region: Window) -> int:
     """Bytes of the wanted rasters without the gain of compression, and some for outlines."""
     wide = 2 if max(one.value for one in card.classes) > 255 else 1
-    sizes = {"CLASSES": wide * _OVERVIEWS, "CONFIDENCE": _FLOAT * _OVERVIEWS, "POLYGONS": 2.0}
+    sizes = {
+        "CLASSES": wide * _OVERVIEWS,
+        "CONFIDENCE": _FLOAT * _OVERVIEWS,
+        "POLYGONS": _OUTLINES,
+    }
     each = sum(size for key, size in sizes.items() if job.output(key))
-    return round(each * region.shape.pixels)
+    return round(each * region.shape.pixels) + (_EMPTY_LAYER if job.output("POLYGONS") else 0)
 
 
 def _training(job: Job, progress: Progress) -> Estimate:
