@@ -11,6 +11,7 @@ from .feedback import EstimateFeedback
 from .form import ParameterForm
 from .run import Run, RunQueue
 from .steps import fresh_algorithm
+from .words import tr
 
 _WAIT_MILLISECONDS = 1200
 
@@ -126,7 +127,8 @@ class Estimator(QObject):
         told = run.feedback.estimate if isinstance(run.feedback, EstimateFeedback) else None
         self.warnings = [text for kind, text in run.story.lines if kind == "warning"]
         self.values = told or {}
-        self.problem = "" if told else run.story.error.splitlines()[0]
+        why = run.story.error or tr("It was stopped.")
+        self.problem = "" if told else why.splitlines()[0]
         self._run = None
         self._set(Asking.TOLD if told else Asking.FAILED)
 
