@@ -14,7 +14,7 @@ from ..batches import Batches
 from ..progress import Progress
 from ..scene.grid import Shape, Window
 from ..scene.scene import Block, mirrored
-from .orientations import turned, turned_back
+from .orientations import ORIENTATIONS, turned, turned_back
 from .view import Segmenter
 
 Read = Callable[[Window], Block]
@@ -26,6 +26,12 @@ LANE = 2048
 # What suits two cores: more at once does not get faster, fewer costs calls.
 _BATCH_PIXELS = 2**19
 _BATCH_PIXELS_ON_CARD = 2**21
+
+FREE_PIXELS = 1000 * 128**2
+"""Up to so many pixels in a scene's windows, all orientations are looked at unasked.
+
+With the families' smallest networks that is two minutes on two cores.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,36 @@ def fading(edge: int) -> Floats:
     Half overlapping windows add up to 1 everywhere.
     """
     return (np.sin(np.pi * (np.arange(edge) + 0.5) / edge) ** 2).astype(np.float32)
+
+
+def windows_over(shape: Shape, window: int, overlap: int) -> int:
+    """How many windows cover a scene of `shape`; all in working pixels."""
+    step = window - overlap
+    return Axis(shape.rows, window, step).count * Axis(shape.columns, window, step).count
+
+
+def orientations_for(
+    asked: str, shape: Shape, window: int, overlap: int | None = None
+) -> tuple[int, str]:
+    """In how many orientations to see each window of a scene, and why.
+
+    `asked` is a number or `auto`: all where the scene of `shape` is small enough for it not to
+    matter. The whole scene counts, so that any part of it is mapped alike.
+    """
+    if asked != "auto":
+        return int(asked), ""
+    overlap = window // 2 if overlap is None else overlap
+    count, most = windows_over(shape, window, overlap), FREE_PIXELS // window**2
+    if count <= most:
+        return ORIENTATIONS, (
+            f"Each of the scene's {count:,} windows is seen in all {ORIENTATIONS} flips and "
+            f"rotations, which is surer; that is done up to {most:,} windows (ORIENTATIONS)."
+        )
+    return 1, (
+        f"Each of the scene's {count:,} windows is seen as it is, since they are more than "
+        f"{most:,}; all flips and rotations would be a little surer and take {ORIENTATIONS} times "
+        "as long (ORIENTATIONS)."
+    )
 
 
 class Blender:

@@ -31,7 +31,7 @@ from ..scene.scene import Scene, open_scene
 from ..scene.source import Image, Mask, RasterFacts, raster_environment
 from ..settings import Value, resolve
 from .attributes import OwnAttributes
-from .blending import Blender
+from .blending import Blender, orientations_for
 from .cleaning import NODATA, Cleaned, Rule, clean, sheets
 from .outlines import Drawing, write_outlines
 from .view import Segmenter
@@ -82,13 +82,19 @@ def predict(
     with _open(job, card, family, progress) as scene, ExitStack() as stack:
         grid = scene.delivery
         region = grid.window_of(job.extent) if job.extent else grid.window
+        overlap = min(round(float(settings["overlap"]) * card.window), card.window - 1)
+        orientations, why = orientations_for(
+            str(settings["orientations"]), scene.grid.shape, card.window, overlap
+        )
+        if why:
+            progress.log(why)
         blender = Blender(
             lambda target: make(card, target),
             device.torch,
             progress,
             window=card.window,
-            overlap=min(round(float(settings["overlap"]) * card.window), card.window - 1),
-            orientations=int(settings["orientations"]),
+            overlap=overlap,
+            orientations=orientations,
         )
         with progress.stage("Looking for the class", _BLENDING_SHARE):
             scratch = stack.enter_context(scratch_beside(job.output("CLASSES")))

@@ -78,9 +78,12 @@ def segmentation_settings(
             key="orientations",
             title="Orientations",
             help="See each window in this many of its eight flips and rotations and take the "
-            "mean. More is a little surer and costs as many times more.",
-            default="1",
+            "mean. More is surer and costs as many times more. “auto” takes eight for scenes of "
+            "up to a thousand windows of 128 pixels, about two minutes on two cores, and one for "
+            "larger ones; the log says which and why.",
+            default="auto",
             choices=(
+                Choice("auto", "As many as cost little"),
                 Choice("1", "As it is"),
                 Choice("8", "All flips and rotations"),
             ),

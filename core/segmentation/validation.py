@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..progress import Progress
 from ..scene.grid import Shape, Window
 from ..scene.source import Floats, Mask
-from .blending import blended, read_array
+from .blending import blended, orientations_for, read_array
 from .judging import Histogram
 from .sites import Site
 from .view import Segmenter
@@ -83,7 +83,7 @@ class HeldOut:
         found.add(one[rows, columns], target == 1, self._masks[number][inside.slices])
 
     def whole(self, segmenter: Segmenter, progress: Progress) -> tuple[Judged, ...]:
-        """All held-out ground of each site, from overlapping windows as at a prediction."""
+        """All held-out ground of each site: windows overlap and turn as at a prediction."""
         found = []
         for site, mask in zip(self._sites, self._masks, strict=True):
             region = _box(mask)
@@ -97,14 +97,17 @@ class HeldOut:
 def blended_site(
     site: Site, segmenter: Segmenter, region: Window, window: int, progress: Progress
 ) -> NDArray[np.float32]:
-    """The probabilities (row, column) of a part of a site."""
+    """The probabilities (row, column) of a part of a site, as a prediction would find them."""
+    shape = Shape(*site.valid.shape)
+    orientations, _ = orientations_for("auto", shape, window)
     return blended(
         read_array(site.values, site.valid),
         segmenter,
         region,
-        Shape(*site.valid.shape),
+        shape,
         window=window,
         overlap=window // 2,
+        orientations=orientations,
         progress=progress,
     )
 

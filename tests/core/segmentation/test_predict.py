@@ -20,7 +20,7 @@ from terraweave.core.job import Extent, Job
 from terraweave.core.progress import Event, Progress
 from terraweave.core.record import TAG, Record
 from terraweave.core.scene.grid import Shape, Window
-from terraweave.core.segmentation import cleaning, predict as module
+from terraweave.core.segmentation import blending, cleaning, predict as module
 from terraweave.core.segmentation.attributes import OwnAttributes
 from terraweave.core.segmentation.predict import predict, remembered
 
@@ -291,7 +291,7 @@ def test_strips_do_not_show(scene: Scene, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "_TILE", 16)
     strips, sure_too = scene.run(job_for(image, model, "strips", **how))
     np.testing.assert_array_equal(strips, whole)
-    np.testing.assert_array_equal(sure_too, sure)
+    np.testing.assert_allclose(sure_too, sure, atol=1e-6)
 
 
 def test_remembered_numbers_are_those_that_were_read() -> None:
@@ -387,3 +387,19 @@ def test_threshold_of_the_user_goes_before_that_of_the_model(scene: Scene, tmp_p
     assert scene.values["THRESHOLD"] == 0.7
     given, _ = scene.run(job_for(image, model, threshold=0.3))
     np.testing.assert_array_equal(given, logistic(values) >= 0.3)
+
+
+@pytest.mark.parametrize(("free", "times"), [(10**6, 8), (100, 1)])
+def test_small_scenes_are_seen_in_all_orientations_and_large_ones_in_one(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, times: int
+) -> None:
+    monkeypatch.setattr(blending, "FREE_PIXELS", free)
+    image = write_image(tmp_path / "image.tif", blobs(30, 30))
+    segmenter = scene.bright()
+    scene.bright = lambda: segmenter
+    scene.run(job_for(image, write_card(tmp_path / "m.safetensors")))
+    windows = scene.values["WINDOWS"]
+    assert sum(segmenter.asked) == times * int(str(windows))
+    (said,) = [text for text in scene.told if "ORIENTATIONS" in text]
+    assert ("in all 8 flips and rotations" in said) == (times == 8)
+    assert ("take 8 times as long" in said) == (times == 1)
