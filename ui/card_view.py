@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from qgis.PyQt.QtCore import QEvent, Qt
+from qgis.PyQt.QtGui import QShowEvent
 from qgis.PyQt.QtWidgets import QApplication, QFrame, QLabel, QSizePolicy, QWidget
 
 from ..core.card import Card, CardInput, read_card
@@ -24,7 +25,7 @@ class CardView(QLabel):
         """Empty and not there."""
         super().__init__(parent)
         self.card: Card | None = None
-        self._path = ""
+        self._path = self._quiet = ""
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setFrameShape(QFrame.Shape.StyledPanel)
@@ -41,6 +42,7 @@ class CardView(QLabel):
     def show_file(self, path: str) -> None:
         """Read and show the card of `path`; an empty path shows nothing."""
         self.card, self._path = None, path
+        self._quiet = quiet_color(QApplication.palette()).name()
         if not path:
             self.hide()
             return
@@ -48,11 +50,17 @@ class CardView(QLabel):
             if not Path(path).is_file():
                 raise ModelFileError(f"There is no model file “{path}”.")
             self.card = read_card(path)
-            self.setText(card_page(self.card, quiet_color(QApplication.palette()).name()))
+            self.setText(card_page(self.card, self._quiet))
         except ModelFileError as error:
             color = problem_color(QApplication.palette()).name()
             self.setText(f'<span style="color:{color}">{escape(str(error))}</span>')
         self.show()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Follow a theme that QGIS has changed in between: its palette comes after its events."""
+        super().showEvent(event)
+        if self._path and quiet_color(QApplication.palette()).name() != self._quiet:
+            self.show_file(self._path)
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the theme."""

@@ -1,6 +1,7 @@
 """Small print below a field."""
 
 from qgis.PyQt.QtCore import QEvent
+from qgis.PyQt.QtGui import QShowEvent
 from qgis.PyQt.QtWidgets import QApplication, QLabel
 
 from .looks import THEME_EVENTS, problem_color, quiet_color
@@ -29,6 +30,11 @@ class Remark(QLabel):
         super().changeEvent(event)
         if event is not None and event.type() in THEME_EVENTS:
             self._paint_words()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Follow a theme that QGIS has changed in between: its palette comes after its events."""
+        super().showEvent(event)
+        self._paint_words()
 
     def _paint_words(self) -> None:
         # The themes of QGIS are style sheets, which go before a palette.
