@@ -33,6 +33,18 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtraOutput:
+    """A grey picture that a family's prediction can write beside its map, to be laid below it.
+
+    One band of 8 bits on the grid of the map: 1 is dark, 255 is light, 0 is missing.
+    """
+
+    key: str
+    title: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """Where a family comes from."""
 
@@ -97,6 +109,7 @@ class Family:
     target: MapClass | None = None
     refinement: Refinement | None = None
     imports_checkpoints: bool = False
+    extra_outputs: tuple[ExtraOutput, ...] = ()
 
     @property
     def reference_role(self) -> Role:

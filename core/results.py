@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
 
 from .classes import MapClass
 from .errors import InputError
@@ -17,9 +18,12 @@ from .progress import Progress
 from .scene.aside import Together
 from .scene.grid import Grid, Window
 from .scene.polygons import write_polygons
-from .scene.sink import ClassSink, ValueSink
+from .scene.sink import ClassSink, RasterSink, ValueSink
 
 _DRAWING_SHARE = 0.1
+_PAINTING_SHARE = 0.2
+# What is derived from elevation takes some hundred bytes a pixel. A multiple of a file's tiles.
+_PAINTED = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +39,17 @@ class Strip:
     probabilities: NDArray[np.float32]
     valid: NDArray[np.bool_]
     decided: NDArray[np.integer[Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backdrop:
+    """A grey picture that is written beside the map; see `family.ExtraOutput`.
+
+    `paint` gives its pixels (row, column) uint8 in a window of the scene, 0 where there are none.
+    """
+
+    key: str
+    paint: Callable[[Window], NDArray[np.uint8]]
 
 
 class Draw(Protocol):
@@ -68,14 +83,16 @@ def write_results(
     minimum_area: float = 0.0,
     background: bool = False,
     draw: Draw | None = None,
+    backdrops: Sequence[Backdrop] = (),
 ) -> Written:
     """Classify `region` of `grid` block after block into the job's outputs.
 
     `block` is the rows and columns of a block; `classify` is asked for the blocks row by row.
     `last_words` are further tags for the class raster, asked for when all is classified. With a
     `background`, pixels may be none of the classes. `draw` writes the polygons; without it they
-    are those of all classes, the ones below `minimum_area` (m²) joined to their neighbours. All
-    outputs take their places together at the end, or none does.
+    are those of all classes, the ones below `minimum_area` (m²) joined to their neighbours. Of the
+    `backdrops` those are painted that the job names. All outputs take their places together at the
+    end, or none does.
 
     Raises:
         InputError: no class raster was asked for, or an output cannot be written.
@@ -84,6 +101,7 @@ def write_results(
     if not job.output("CLASSES"):
         raise InputError("No output was named for CLASSES; name the class raster to write.")
     part = grid.cropped(region)
+    wanted = [one for one in backdrops if job.output(one.key)]
     share = 1.0 - (_DRAWING_SHARE if job.output("POLYGONS") else 0.0)
     with Together() as together:
         raster = ClassSink(
@@ -110,9 +128,12 @@ def write_results(
             stack.enter_context(raster)
             if sure:
                 stack.enter_context(sure)
-            stack.enter_context(progress.stage("Classifying", share))
-            pixels = _fill(raster, sure, region, classes, classify, progress, block)
+            with progress.stage("Classifying", share * (1.0 - _PAINTING_SHARE * bool(wanted))):
+                pixels = _fill(raster, sure, region, classes, classify, progress, block)
             raster.describe(last_words())
+        for one in wanted:
+            with progress.stage("Shading", share * _PAINTING_SHARE / len(wanted)):
+                _paint(one, job.output(one.key), part, region, progress, tags, together)
         if not job.output("POLYGONS"):
             return Written(pixels, None)
         with progress.stage("Drawing polygons", 1.0):
@@ -142,6 +163,33 @@ def _draw(
         progress=progress,
         together=together,
     )
+
+
+def _paint(
+    backdrop: Backdrop,
+    path: str,
+    part: Grid,
+    region: Window,
+    progress: Progress,
+    tags: Mapping[str, str],
+    together: Together,
+) -> None:
+    """Write a backdrop of `region`, whose pixels are those of the grid `part`."""
+    done = 0
+    with RasterSink(
+        path,
+        part,
+        "uint8",
+        0,
+        Resampling.average,
+        description=backdrop.key.lower(),
+        tags=tags,
+        together=together,
+    ) as sink:
+        for window in region.blocks(_PAINTED, _PAINTED):
+            progress.update(done / region.shape.pixels)
+            sink.write(window.shifted(-region.row, -region.column), backdrop.paint(window))
+            done += window.shape.pixels
 
 
 def _fill(

@@ -6,6 +6,7 @@ from qgis.core import (
     Qgis,
     QgsCategorizedSymbolRenderer,
     QgsColorRampShader,
+    QgsContrastEnhancement,
     QgsFillSymbol,
     QgsMapLayer,
     QgsPalettedRasterRenderer,
@@ -15,6 +16,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRasterShader,
     QgsRendererCategory,
+    QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
     QgsSingleSymbolRenderer,
     QgsVectorLayer,
@@ -31,6 +33,8 @@ _RAMP = ("#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154")
 # From nothing over yellow to dark red; its first colours are see-through.
 _PROBABILITY_RAMP = ("#00ffffb2", "#90ffffb2", "#fffecc5c", "#fffd8d3c", "#fff03b20", "#ffbd0026")
 _OUTLINE = "#e31a1c"
+BELOW = -1
+"""The sort key of a backdrop among the layers of a run, which have 0."""
 # The field of the worker's polygons that holds the class number.
 _VALUE_FIELD = "class_value"
 
@@ -59,12 +63,19 @@ class LayerStyler(QgsProcessingLayerPostProcessorInterface):
         layer.triggerRepaint()
 
 
-def announce_layer(context: QgsProcessingContext, path: str, name: str, style: Style) -> None:
-    """Have the result `path` called `name` and drawn in `style`, if it is to be loaded."""
+def announce_layer(
+    context: QgsProcessingContext, path: str, name: str, style: Style, *, below: bool = False
+) -> None:
+    """Have the result `path` called `name` and drawn in `style`, if it is to be loaded.
+
+    Layers that lie `below` come under all others of the run.
+    """
     if not context.willLoadLayerOnCompletion(path):
         return
     details = context.layerToLoadOnCompletionDetails(path)
     details.name = name
+    if below:
+        details.layerSortKey = BELOW
     _alive[path] = LayerStyler(path, style)
     details.setPostProcessor(_alive[path])
 
@@ -91,6 +102,26 @@ def confidence_style() -> Style:
 def probability_style() -> Style:
     """A ramp from 0 (no sign of the class) to 1 that lets a hillshade beneath show through."""
     return _ramp_style(_PROBABILITY_RAMP, 0.5)
+
+
+def shade_style() -> Style:
+    """Grey from 1 (dark) to 255 (light), as it is in the file."""
+
+    def apply(layer: QgsMapLayer) -> None:
+        if not isinstance(layer, QgsRasterLayer):
+            return
+        provider = layer.dataProvider()
+        stretch = QgsContrastEnhancement(provider.dataType(1))
+        stretch.setMinimumValue(1)
+        stretch.setMaximumValue(255)
+        stretch.setContrastEnhancementAlgorithm(
+            QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
+        )
+        renderer = QgsSingleBandGrayRenderer(provider, 1)
+        renderer.setContrastEnhancement(stretch)
+        layer.setRenderer(renderer)
+
+    return apply
 
 
 def _ramp_style(colors: Sequence[str], opacity: float) -> Style:

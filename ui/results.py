@@ -45,7 +45,8 @@ def load_layers(run: Run) -> list[QgsMapLayer]:
     ]
     if not loaded:
         return []
-    loaded.sort(key=lambda pair: _place(pair[0], list(run.results.values())))
+    order = list(run.results.values())
+    loaded.sort(key=lambda pair: (-pair[1].layerSortKey, *_place(pair[0], order)))
     root = QgsProject.instance().layerTreeRoot()
     group = root.insertGroup(0, run.title)
     for layer, details in loaded:

@@ -1,10 +1,11 @@
 """Applies a model of a segmenting family to a whole scene."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..job import Job, Source
 from ..progress import Progress
 from ..provenance import recorded_inputs, software, training_labels
 from ..record import TAG, Record
-from ..results import Strip, Written, write_results
+from ..results import Backdrop, Strip, Written, write_results
 from ..scene.aside import Together, check_space, check_writable, explained, scratch_beside
 from ..scene.bands import match_bands, read_facts
 from ..scene.grid import Grid, Shape, Window
@@ -39,6 +40,10 @@ from .working import working_grid
 
 Make = Callable[[Card, torch.device], Segmenter]
 Floats = NDArray[np.float32]
+Painter = Callable[[Scene, Window], NDArray[np.uint8]]
+"""Paints an extra output in a window of the scene's `delivery` grid; see `results.Backdrop`."""
+
+NOTHING: Mapping[str, Painter] = MappingProxyType({})
 
 SCORE_NOTE = (
     "The probability is the score of a trained model for what its training areas showed. It is no "
@@ -63,19 +68,21 @@ def predict(
     make: Make,
     *,
     own: OwnAttributes | None = None,
+    painters: Mapping[str, Painter] = NOTHING,
 ) -> dict[str, object]:
-    """Write class raster, confidence and polygons of the job, as far as asked for.
+    """Write class raster, confidence, polygons and backdrops of the job, as far as asked for.
 
     `make` gives the trained segmenter of a card on a device; it is asked again when the device's
-    memory does not suffice. Probabilities are found on the model's working grid and brought to the
-    image's; decisions are made there. Returns the values to report.
+    memory does not suffice. `painters` give the family's extra outputs by key. Probabilities are
+    found on the model's working grid and brought to the image's; decisions are made there. Returns
+    the values to report.
 
     Raises:
         InputError: the model, an image, the extent or an output do not fit.
         Cancelled: at the user's wish; old files stay as they were.
     """
     settings = resolve(family.predict_settings, job.settings)
-    _check_outputs(job)
+    _check_outputs(job, family)
     card = read_card(job.model)
     device = choose_device(str(settings["device"]))
     progress.log(device.reason)
@@ -111,15 +118,16 @@ def predict(
         result = _Result(scene, region, card, rule, found, cleaned)
         with progress.stage("Writing", 1.0):
             tags = _tags(card, job, settings, device.torch, rule)
-            written = result.write(job, progress, tags, float(settings["simplify"]), own)
+            backdrops = [Backdrop(key, partial(one, scene)) for key, one in painters.items()]
+            written = result.write(job, progress, tags, float(settings["simplify"]), own, backdrops)
     return _values(written, cleaned, blender, device.torch, card, rule, progress, grid)
 
 
-def _check_outputs(job: Job) -> None:
+def _check_outputs(job: Job, family: Family) -> None:
     """Refuse outputs that cannot be written, before any work."""
     if not job.output("CLASSES"):
         raise InputError("No output was named for CLASSES; name the class raster to write.")
-    for key in _OUTPUTS:
+    for key in (*_OUTPUTS, *(one.key for one in family.extra_outputs)):
         if job.output(key):
             check_writable(job.output(key))
     if job.output("POLYGONS"):
@@ -306,6 +314,7 @@ class _Result:
         tags: dict[str, str],
         tolerance: float,
         own: OwnAttributes | None,
+        backdrops: Sequence[Backdrop],
     ) -> Written:
         """Write the outputs of the job, all or none."""
         drawing = Drawing(
@@ -334,6 +343,7 @@ class _Result:
             tags=tags,
             background=True,
             draw=draw,
+            backdrops=backdrops,
         )
 
     def _strip(self, window: Window) -> Strip:

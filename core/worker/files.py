@@ -15,6 +15,7 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = {
     "REPORT": _HTML,
     "CLASSES": (*_RASTER, ""),
     "CONFIDENCE": (*_RASTER, ""),
+    "HILLSHADE": (*_RASTER, ""),
     "DISAGREEMENT": (*_RASTER, ""),
     "POLYGONS": (*_VECTOR, ""),
     "WORST": (*_VECTOR, ""),

@@ -32,6 +32,7 @@ from ..styling import (
     outline_style,
     polygon_style,
     probability_style,
+    shade_style,
 )
 from .base import (
     Parameters,
@@ -101,6 +102,11 @@ class PredictAlgorithm(TerraweaveAlgorithm):
                 createByDefault=False,
             )
         )
+        for extra in self.family.extra_outputs:
+            raster = QgsProcessingParameterRasterDestination(
+                extra.key, extra.title, optional=True, createByDefault=False
+            )
+            self.addParameter(with_help(raster, extra.help))
         for name, title in self._numbers:
             self.addOutput(QgsProcessingOutputNumber(name, title))
 
@@ -114,7 +120,7 @@ class PredictAlgorithm(TerraweaveAlgorithm):
         check_card_bands(card, images)
         setting_values(self, self.family.predict_settings, parameters, context)
         self._extent(parameters, context, images[self.family.reference_role.key])
-        for name in _OUTPUTS:
+        for name in self._outputs:
             path = self.given(parameters, name, context.expressionContext())
             check_output(path, name, [*images.values(), model])
 
@@ -138,7 +144,7 @@ class PredictAlgorithm(TerraweaveAlgorithm):
         """Map the scene, and have the results named and styled when they are loaded."""
         outputs = {
             name: self.parameterAsOutputLayer(parameters, name, context)
-            for name in _OUTPUTS
+            for name in self._outputs
             if parameters.get(name) is not None
         }
         outputs = {name: path for name, path in outputs.items() if path}
@@ -163,9 +169,12 @@ class PredictAlgorithm(TerraweaveAlgorithm):
 
     def _announce(self, outputs: dict[str, str], card: Card, context: QgsProcessingContext) -> None:
         looks = self._looks(card)
+        backdrops = {one.key for one in self.family.extra_outputs}
         for name, path in outputs.items():
             title, style = looks[name]
-            announce_layer(context, path, f"{title} ({self._scene_name})", style)
+            announce_layer(
+                context, path, f"{title} ({self._scene_name})", style, below=name in backdrops
+            )
 
     def _looks(self, card: Card) -> dict[str, tuple[str, Style]]:
         """What each output is called, and how it is drawn.
@@ -182,7 +191,13 @@ class PredictAlgorithm(TerraweaveAlgorithm):
             "CLASSES": (subject, class_raster_style(card.classes)),
             "CONFIDENCE": (f"{subject}, {sure[0]}", sure[1]),
             "POLYGONS": (f"{subject}, {areas[0]}", areas[1]),
+            **{one.key: (one.title, shade_style()) for one in self.family.extra_outputs},
         }
+
+    @property
+    def _outputs(self) -> tuple[str, ...]:
+        """The names of all outputs that are layers."""
+        return (*_OUTPUTS, *(one.key for one in self.family.extra_outputs))
 
     @property
     def _numbers(self) -> tuple[tuple[str, str], ...]:

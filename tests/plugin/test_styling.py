@@ -5,9 +5,14 @@ from dataclasses import replace
 
 import pytest
 from qgis.core import (
+    Qgis,
     QgsApplication,
     QgsPalettedRasterRenderer,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProject,
     QgsRasterLayer,
+    QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
     QgsSingleSymbolRenderer,
     QgsVectorLayer,
@@ -16,7 +21,7 @@ from terraweave.core.card import Band, Card, CardInput
 from terraweave.core.classes import MapClass
 from terraweave.core.families import FAMILIES
 from terraweave.plugin.algorithms.predict import PredictAlgorithm
-from terraweave.plugin.styling import confidence_style
+from terraweave.plugin.styling import BELOW, confidence_style
 
 RasterMaker = Callable[..., QgsRasterLayer]
 CARD = Card(
@@ -76,6 +81,37 @@ def test_areas_are_red_outlines(algorithm: PredictAlgorithm) -> None:
     line = layer.renderer().symbol().symbolLayer(0).properties()
     assert line["style"] == "no"
     assert line["outline_color"].startswith("227,26,28")
+
+
+def test_hillshade_is_grey_and_lies_below_the_probability(
+    qgis_app: QgsApplication, raster: RasterMaker
+) -> None:
+    algorithm = PredictAlgorithm(FAMILIES["hpclnet"]).create()
+    parameter = algorithm.parameterDefinition("HILLSHADE")
+    assert parameter.flags() & Qgis.ProcessingParameterFlag.Optional
+    assert not parameter.createByDefault()
+    layers = {name: raster(name) for name in ("CONFIDENCE", "HILLSHADE")}
+    paths = {name: layer.source() for name, layer in layers.items()}
+    context = QgsProcessingContext()
+    for name, path in paths.items():
+        details = QgsProcessingContext.LayerDetails(name, QgsProject.instance(), name)
+        context.addLayerToLoadOnCompletion(path, details)
+    algorithm._scene_name = "valley"
+    algorithm._announce(paths, CARD, context)
+    found = {name: context.layerToLoadOnCompletionDetails(path) for name, path in paths.items()}
+    assert found["HILLSHADE"].name == "Hillshade (valley)"
+    assert found["HILLSHADE"].layerSortKey == BELOW < found["CONFIDENCE"].layerSortKey
+    found["HILLSHADE"].postProcessor().postProcessLayer(
+        layers["HILLSHADE"], context, QgsProcessingFeedback()
+    )
+    renderer = layers["HILLSHADE"].renderer()
+    assert isinstance(renderer, QgsSingleBandGrayRenderer)
+    stretch = renderer.contrastEnhancement()
+    assert (stretch.minimumValue(), stretch.maximumValue()) == (1, 255)
+
+
+def test_other_families_have_no_hillshade(algorithm: PredictAlgorithm) -> None:
+    assert algorithm.parameterDefinition("HILLSHADE") is None
 
 
 def test_area_of_the_class_is_a_number_output(algorithm: PredictAlgorithm) -> None:

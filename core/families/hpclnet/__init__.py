@@ -1,7 +1,7 @@
 """HPCL-Net: relic landslides from image and elevation. Facts only; torch is elsewhere."""
 
 from ...classes import MapClass
-from ...family import Family, Recipe, Reference, Role
+from ...family import ExtraOutput, Family, Recipe, Reference, Role
 from .settings import PREDICT_SETTINGS, TRAIN_SETTINGS
 
 
@@ -48,4 +48,12 @@ HPCLNET = Family(
     recipe=_recipe,
     binary=True,
     target=MapClass(1, "Relic landslide", "#c0392b"),
+    extra_outputs=(
+        ExtraOutput(
+            key="HILLSHADE",
+            title="Hillshade",
+            help="The elevation as a shaded relief, lit from several sides, on the pixels of the "
+            "image; a backdrop for the map.",
+        ),
+    ),
 )

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...card import Card, read_card
 from ...errors import InputError
@@ -10,6 +12,7 @@ from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
 from ...scene.bands import read_facts
+from ...scene.grid import Window
 from ...scene.scene import Scene
 from ...segmentation.attributes import OwnAttributes, Part
 from ...segmentation.learn import learn
@@ -18,6 +21,7 @@ from ...settings import resolve
 from . import HPCLNET
 from .architecture import Architecture
 from .attributes import FIELDS, described
+from .backdrop import shaded_relief
 from .design import HpclDesign, earlier_model
 from .network import HpclNet
 from .segmenter import HpclSegmenter
@@ -51,7 +55,17 @@ class HpclNetRecipe:
             block = scene.read(DEM, window)
             return described(block, inside, scene.grid, metres)
 
-        return predict(job, progress, HPCLNET, make, own=OwnAttributes(FIELDS, describe))
+        def relief(scene: Scene, window: Window) -> NDArray[np.uint8]:
+            return shaded_relief(scene, window, metres)
+
+        return predict(
+            job,
+            progress,
+            HPCLNET,
+            make,
+            own=OwnAttributes(FIELDS, describe),
+            painters={"HILLSHADE": relief},
+        )
 
     def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:
         """There is nothing to take over.

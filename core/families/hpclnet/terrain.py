@@ -18,6 +18,7 @@ Mask = NDArray[np.bool_]
 AZIMUTHS = (45.0, 135.0, 225.0, 315.0)
 """Flips and quarter turns take this set to itself, so the mean shade turns with the ground."""
 
+_RELIEF_AZIMUTHS = (225.0, 270.0, 315.0, 360.0)
 _ALTITUDE = math.radians(45.0)
 _LEAST_WIDE, _MOST_WIDE = 16, 1024
 
@@ -91,6 +92,23 @@ def shade(gradient: Gradient, azimuth: float) -> Doubles:
 def hillshade(gradient: Gradient) -> Doubles:
     """The mean shade (row, column) of four suns, unchanged by flips and quarter turns."""
     return np.asarray(sum(shade(gradient, azimuth) for azimuth in AZIMUTHS) / len(AZIMUTHS))
+
+
+def relief(gradient: Gradient) -> Doubles:
+    """The shade (row, column) under four suns from left to up, for the eye; flat ground is 0.71.
+
+    Each sun counts where the ground faces it or turns away from it, so that valleys of all
+    directions show. Source: R. K. Mark, Multidirectional, oblique-weighted, shaded-relief image of
+    the Island of Hawaii, USGS Open-File Report 92-422, 1992, with the weights as `gdaldem hillshade
+    -multidirectional` has them.
+    """
+    aspect = np.arctan2(-gradient.right, -gradient.up)
+    total = np.zeros_like(aspect)
+    for azimuth in _RELIEF_AZIMUTHS:
+        weight = np.cos(aspect - math.radians(azimuth)) ** 2
+        total += weight * shade(gradient, azimuth)
+    # The squares of cosines at four angles an eighth of a turn apart add up to 2.
+    return total / 2
 
 
 def wide_radius(metres: float, gsd: float) -> int:

@@ -41,7 +41,7 @@ METRES: Mapping[str, float] = {
 }
 """The vertical units, in metres."""
 
-_COARSE = 1.5
+COARSE = 1.5
 _Picture = TypeVar("_Picture", Doubles, Mask)
 
 
@@ -96,7 +96,7 @@ class TerrainView:
         soft = smoothed(heights, dem.valid, sigma)
         known = _cropped(dem.valid, smoothing_radius(sigma))
         relative = relative_elevation(soft, known, wide)
-        if ratio > _COARSE:
+        if ratio > COARSE:
             rise = _scaled(_native(scene, window), self.metres / gsd)
         else:
             margin = wide - 1

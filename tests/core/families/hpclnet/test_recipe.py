@@ -111,6 +111,7 @@ def test_from_layers_to_model_to_map_and_polygons(job: Job, tmp_path: Path) -> N
         "CLASSES": str(tmp_path / "map.tif"),
         "CONFIDENCE": str(tmp_path / "probability.tif"),
         "POLYGONS": str(tmp_path / "map.gpkg"),
+        "HILLSHADE": str(tmp_path / "hillshade.tif"),
     }
     HpclNetRecipe().predict(
         replace(
@@ -128,6 +129,10 @@ def test_from_layers_to_model_to_map_and_polygons(job: Job, tmp_path: Path) -> N
         assert data.shape == (EDGE, EDGE)
     truth = depth(GSD, EDGE) > 14 * np.exp(-1 / 0.6)
     assert (found & truth).sum() / (found | truth).sum() > 0.35
+    with rasterio.open(outputs["HILLSHADE"]) as data:
+        shade = data.read(1)
+        assert (data.dtypes, data.nodata, data.shape) == (("uint8",), 0, found.shape)
+    assert np.ptp(shade[shade > 0].astype(int)) > 60
     layer = pyogrio.raw.read(outputs["POLYGONS"])
     fields = dict(zip(layer[0]["fields"], layer[3], strict=True))
     assert {"slope_mean", "aspect", "aspect_conc", "length_m", "width_m"} <= set(fields)

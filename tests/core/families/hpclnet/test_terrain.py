@@ -17,6 +17,7 @@ from terraweave.core.families.hpclnet.terrain import (
     hillshade,
     horn,
     relative_elevation,
+    relief,
     shade,
     slope_degrees,
     smoothed,
@@ -55,12 +56,13 @@ def gdaldem(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "dem.tif", "w", height=heights.shape[0], width=heights.shape[1], **profile
     ) as data:
         data.write(heights, 1)
-    for mode, options in {
-        "slope": [],
-        "aspect": [],
-        "hillshade": ["-az", "45", "-alt", "45"],
+    for name, (mode, *options) in {
+        "slope": ["slope"],
+        "aspect": ["aspect"],
+        "hillshade": ["hillshade", "-az", "45", "-alt", "45"],
+        "multidirectional": ["hillshade", "-multidirectional"],
     }.items():
-        target = str(folder / f"{mode}.tif")
+        target = str(folder / f"{name}.tif")
         command = ["gdaldem", mode, str(folder / "dem.tif"), target, "-q", *options]
         subprocess.run(command, check=True)
     return folder
@@ -86,6 +88,12 @@ def test_aspect_is_that_of_gdaldem(gdaldem: Path) -> None:
 def test_shade_is_that_of_gdaldem_up_to_its_whole_numbers(gdaldem: Path) -> None:
     found = 1 + 254 * shade(derived(hills()), 45.0)
     assert np.abs(found - made_by(gdaldem, "hillshade")).max() <= 1.0
+
+
+def test_relief_is_gdaldem_s_multidirectional_hillshade(gdaldem: Path) -> None:
+    found = 1 + 254 * relief(derived(hills()))
+    assert np.ptp(found) > 50
+    assert np.abs(found - made_by(gdaldem, "multidirectional")).max() <= 1.0
 
 
 def test_lean_is_the_aspect_as_a_vector_of_the_sine_of_the_slope() -> None:
