@@ -3,9 +3,13 @@
 `BACKENDS` is written out, fastest first. A candidate must import, compile and agree with the
 torch form on a small random problem, forward and backward, before it is used; whatever happens
 is kept as a sentence for the log.
+
+Those for CUDA have not yet run on a card. Until ours has, the one of mamba-ssm comes first where
+it is installed.
 """
 
 import logging
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +25,17 @@ logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-5
 """Largest difference that the self-check forgives, relative to the largest value."""
+
+FAILURES = (
+    ImportError,
+    OSError,
+    RuntimeError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    subprocess.SubprocessError,
+)
+"""What a library that is missing, broken or of an unexpected version raises on its first use."""
 
 
 class Kernel(Protocol):
@@ -49,8 +64,8 @@ class Kernel(Protocol):
 class Backend:
     """One candidate.
 
-    `load` imports and compiles; an ImportError, OSError or RuntimeError it raises counts as
-    "not available here". `fits` says whether it handles that many channels and states.
+    `load` imports and compiles; an error of `FAILURES` that it raises counts as "not available
+    here". `fits` says whether it handles that many channels and states.
     """
 
     title: str
@@ -75,6 +90,18 @@ def _load_numba() -> Kernel:
     return NumbaKernel()
 
 
+def _load_mamba() -> Kernel:
+    from .scan_mamba import MambaKernel
+
+    return MambaKernel()
+
+
+def _load_triton() -> Kernel:
+    from .scan_triton import TritonKernel
+
+    return TritonKernel()
+
+
 def _of_das2f(channels: int, states: int) -> bool:
     """The compiled loops know the shape of DAS²F only; others are left to plain torch."""
     return (channels, states) == (64, 24)
@@ -82,6 +109,8 @@ def _of_das2f(channels: int, states: int) -> bool:
 
 BACKENDS: Mapping[str, Backend] = {
     "numba": Backend("compiled for this processor by numba", "cpu", _load_numba, _of_das2f),
+    "mamba": Backend("the CUDA kernel of mamba-ssm", "cuda", _load_mamba),
+    "triton": Backend("compiled for this card by Triton", "cuda", _load_triton, _of_das2f),
     "torch": Backend("plain torch", None, TorchKernel, single_only=False),
 }
 
@@ -100,7 +129,9 @@ def choose(
             f"There is no scan backend “{wanted}”; choose auto or one of {', '.join(BACKENDS)}."
         )
     passed_over: list[str] = []
-    for key in BACKENDS if wanted == "auto" else [wanted]:
+    # What is made for another device is no news, unless somebody asks for it by name.
+    here = [key for key, one in BACKENDS.items() if one.device in (None, device.type)]
+    for key in here if wanted == "auto" else [wanted]:
         obstacle = _obstacle(BACKENDS[key], device, dtype, channels, states)
         if obstacle is None:
             obstacle, kernel = _checked(key, device, channels, states)
@@ -138,7 +169,7 @@ def _checked(
             # The negated form also refuses NaN.
             if not difference < TOLERANCE:
                 return f"its self-check differs by {difference:.1e} from plain torch", None
-    except (ImportError, OSError, RuntimeError) as error:
+    except FAILURES as error:
         return f"{type(error).__name__}: {error}".splitlines()[0], None
     return "", kernel
 
