@@ -50,8 +50,8 @@ def pixel_metres(grid: Grid, metric: Grid, window: Window) -> tuple[Doubles, Dou
     """
     if grid.same_crs(metric):
         return (np.full((window.rows, 1), grid.gsd),) * 2
-    rows: Doubles = np.arange(window.row, window.end_row) + 0.5
-    middle: Doubles = np.full(len(rows), grid.shape.columns / 2)
+    rows: Doubles = np.arange(window.row, window.end_row, dtype=np.float64) + 0.5
+    middle = np.full(len(rows), grid.shape.columns / 2)
     sides = [
         _moved(grid, metric, middle + x, rows + y)
         for x, y in ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))
