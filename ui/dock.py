@@ -64,12 +64,13 @@ class Dock(QgsDockWidget):
         self.welcome.ready.connect(self.refresh)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.runs, tr("Runs"))
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self._main_page())
         self.setWidget(self.stack)
         queue.changed.connect(self._count_runs)
-        self.refresh()
+        self._filled = False
 
     @property
     def family(self) -> Family:
@@ -77,7 +78,11 @@ class Dock(QgsDockWidget):
         return self._families[self.task.currentData()]
 
     def refresh(self) -> None:
-        """Show the first page while there is no worker, else the steps of the chosen family."""
+        """Show the first page while there is no worker, else the steps of the chosen family.
+
+        Forms take a while to make, so nothing is laid out before somebody looks.
+        """
+        self._filled = True
         reason = self._obstacle()
         self.stack.setCurrentIndex(0 if reason else 1)
         if reason:
@@ -87,11 +92,15 @@ class Dock(QgsDockWidget):
 
     def page(self, tool: str) -> StepPage | None:
         """The page of a step (train, predict, …) of the chosen family."""
+        if not self._filled:
+            self.refresh()
         pages = (self.tabs.widget(place) for place in range(self.tabs.count()))
         return next((p for p in pages if isinstance(p, StepPage) and p.step.tool == tool), None)
 
     def show_runs(self) -> None:
         """Bring the page of runs to the front."""
+        if not self._filled:
+            self.refresh()
         self.tabs.setCurrentWidget(self.runs)
 
     def show_model(self, path: str) -> None:
@@ -101,6 +110,8 @@ class Dock(QgsDockWidget):
         except ModelFileError as error:
             self.refused_file.emit(str(error))
             return
+        if not self._filled:
+            self.refresh()
         place = self.task.findData(card.family)
         if place < 0:
             self.refused_file.emit(

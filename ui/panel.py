@@ -63,6 +63,11 @@ class Panel(QObject):
         self._guess_later.setSingleShot(True)
         self._guess_later.setInterval(0)
         self._guess_later.timeout.connect(self.dock.layers_changed)
+        # At the start of QGIS the dock may be visible at once; forms wait until QGIS is there.
+        self._fill_later = QTimer(self)
+        self._fill_later.setSingleShot(True)
+        self._fill_later.setInterval(0)
+        self._fill_later.timeout.connect(self.dock.refresh)
         self._attach()
 
     def _attach(self) -> None:
@@ -77,6 +82,7 @@ class Panel(QObject):
         """End the runs and take everything out of QGIS."""
         QgsProject.instance().layersAdded.disconnect(self._layers_added)
         self._guess_later.stop()
+        self._fill_later.stop()
         self.queue.ended.disconnect(self._ended)
         self.queue.close(_CLOSE_MILLISECONDS)
         self.dock.stop_asking(_CLOSE_MILLISECONDS)
@@ -92,7 +98,7 @@ class Panel(QObject):
 
     def _opened(self, visible: bool) -> None:
         if visible:
-            self.dock.refresh()
+            self._fill_later.start()
 
     def _run_page(self, page: StepPage) -> None:
         algorithm = fresh_algorithm(page.form.algorithm.id())

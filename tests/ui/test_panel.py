@@ -37,9 +37,21 @@ def panel(
     qgis_iface: QgisInterface,
     scene: dict[str, str],
 ) -> Iterator[Panel]:
-    """The panel over a project with a scene."""
+    """The panel over a project with a scene, as somebody who looks at it has it."""
     made = Panel(qgis_iface, provider.id(), "terraweave/python")
+    made.dock.refresh()
     yield made
+    made.close()
+
+
+def test_nothing_is_laid_out_before_somebody_looks(
+    provider: TerraweaveProvider, with_worker: Path, qgis_iface: QgisInterface, scene: dict
+) -> None:
+    made = Panel(qgis_iface, provider.id(), "terraweave/python")
+    assert tabs(made) == ["Runs"]
+    made.dock.show()
+    QCoreApplication.processEvents()
+    assert len(tabs(made)) > 2
     made.close()
 
 
@@ -139,6 +151,7 @@ def test_without_a_worker_the_first_page_explains(
 ) -> None:
     monkeypatch.setenv("TERRAWEAVE_PYTHON", str(tmp_path / "none"))
     panel = Panel(qgis_iface, provider.id(), "terraweave/python")
+    panel.dock.refresh()
     assert panel.dock.stack.currentIndex() == 0
     assert "is no file" in panel.dock.welcome.reason.text()
     panel.close()
