@@ -43,6 +43,7 @@ class Estimator(QObject):
         self._run: Run | None = None
         self._ending: list[Run] = []
         self._key = ""
+        self._closed = False
         self.state = Asking.NOTHING
         self.values: Mapping[str, object] = {}
         self.warnings: list[str] = []
@@ -55,7 +56,7 @@ class Estimator(QObject):
 
     def follow(self) -> None:
         """Ask soon, if the form has other values than those last asked about."""
-        if not self._form.isVisible():
+        if self._closed or not self._form.isVisible():
             return
         key = _key_of(self._form.values())
         if key == self._key and self.state is not Asking.NOTHING:
@@ -94,7 +95,8 @@ class Estimator(QObject):
         run.start()
 
     def close(self, milliseconds: int) -> None:
-        """Ask nothing any more, and wait until no worker is busy with it, but not for longer."""
+        """Never ask again, and wait until no worker is busy with it, but not for longer."""
+        self._closed = True
         self.forget()
         if self._ending:
             loop = QEventLoop()
