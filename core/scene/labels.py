@@ -22,6 +22,7 @@ from .source import Image, Mask, quiet_about, raster_environment
 from .vectors import (
     Numbers,
     Outlines,
+    count_points,
     described_classes,
     read_attributes,
     read_outlines,
@@ -238,7 +239,7 @@ def open_labels(
     Raises:
         InputError: the layer, its class field, its values or its place do not fit.
     """
-    raster = _is_raster(features)
+    raster = is_raster(features)
     with raster_environment():
         if raster:
             labels, classes = _raster_labels(features, grid, background=background)
@@ -255,7 +256,24 @@ def open_labels(
     return LabelMap(grid, classes, features.title, labels, surveyed, required=required)
 
 
-def _is_raster(features: Features) -> bool:
+def refuse_points(features: Features) -> None:
+    """Refuse a layer of points where the ground that things take up is to be learnt.
+
+    Raises:
+        InputError: it holds points, or cannot be read.
+    """
+    with raster_environment():
+        if is_raster(features):
+            return
+    count = count_points(features)
+    if count:
+        raise InputError(
+            f"{features.title} holds {count} points; this family learns outlines, so choose "
+            "polygons around the whole of each object, or a class raster."
+        )
+
+
+def is_raster(features: Features) -> bool:
     """Whether the labels are a raster; a GeoPackage may hold both, then the field tells."""
     if features.layer or (features.field and readable(features)):
         return False

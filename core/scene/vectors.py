@@ -221,6 +221,16 @@ def _shapes(features: Features) -> tuple[Shapes, str]:
     return np.asarray(shapes, dtype=object), features.crs or str(meta["crs"] or "")
 
 
+def count_points(features: Features) -> int:
+    """How many features of a layer are points.
+
+    Raises:
+        InputError: the layer is missing or a table without geometries.
+    """
+    shapes, _ = _shapes(features)
+    return int(np.isin(shapely.get_type_id(shapes), [int(kind) for kind in _POINTS]).sum())
+
+
 def _refuse_lines(features: Features, shapes: Shapes) -> None:
     kinds = shapely.get_type_id(shapes)
     allowed = [int(kind) for kind in (*_AREAS, *_POINTS, shapely.GeometryType.GEOMETRYCOLLECTION)]

@@ -214,8 +214,8 @@ def _close(source: Sheet, target: Sheet, radius: int, progress: Progress) -> Non
         first = max(halo - strip.row, 0)
         last = min(halo + source.shape.rows - strip.row, len(values))
         inside[first:last, halo : values.shape[1] - halo] = True
-        wide = _spread(values == CLASS, radius)
-        closed = ~_spread(~wide & inside, radius)
+        wide = spread(values == CLASS, radius)
+        closed = ~spread(~wide & inside, radius)
         core = slice(halo, halo + strip.rows), slice(halo, values.shape[1] - halo)
         result = values[core]
         result[closed[core] & (result == BACKGROUND)] = CLASS
@@ -223,7 +223,7 @@ def _close(source: Sheet, target: Sheet, radius: int, progress: Progress) -> Non
         progress.update(strip.end_row / source.shape.rows)
 
 
-def _spread(mask: Mask, radius: int) -> Mask:
+def spread(mask: Mask, radius: int) -> Mask:
     """`mask` grown by `radius` pixels in both directions, corners included."""
     for axis in (0, 1):
         done = 0

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..accuracy.scores import Scores
+from ..card import Card
 from ..classes import MapClass
 from ..scene.source import Floats, Mask
 
@@ -76,3 +77,10 @@ class Histogram:
         if values.max() <= 0:
             return 0.5
         return float(round(float(np.median(steps[values >= values.max() - 1e-3])), 3))
+
+
+def model_threshold(card: Card) -> float:
+    """The threshold that the training found; a half where the card does not say."""
+    value = card.training.get("threshold")
+    number = float(value) if isinstance(value, int | float) else 0.5
+    return number if 0 < number < 1 else 0.5

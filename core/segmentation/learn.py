@@ -16,13 +16,16 @@ from ..device import Device, choose_device
 from ..job import Job
 from ..nn.decay import ParameterGroup
 from ..progress import Progress
-from ..provenance import digest_of, inputs_of, software
+from ..provenance import digest_of, fingerprint, inputs_of, software
 from ..report.training import Table, TrainingReport, write_training_report
+from ..settings import Setting
 from ..training.checkpoint import Checkpoint
 from ..training.loop import Evaluation, Outcome, State, Trainee, train
 from ..training.phases import Keep, Measured, Phases, check_outputs, mean_scores
+from .costs import CleanupCosts, cleanup_costs
 from .design import Design
 from .division import Division, divide, division_maps
+from .judging import model_threshold
 from .sampler import Ground, Sampler
 from .sites import Sites, read_sites
 from .tables import boundary_table, site_table
@@ -53,10 +56,20 @@ class Learnt:
         return {**found, "THRESHOLD": self.card.training.get("threshold")}
 
 
+EARLIER = "earlier"
+"""Where a card's metrics keep those of the models that came before it."""
+
+_MOST_EARLIER = 20
 _CLASS_SCORES = {"IOU": "iou", "F1": "f1", "PRECISION": "users", "RECALL": "producers"}
 
 
 Tables = Callable[["SegmentationCourse[Any]", Measured], Sequence[Table]]
+Revise = Callable[[Sites], Sites]
+
+
+def as_they_are(sites: Sites) -> Sites:
+    """The same scenes."""
+    return sites
 
 
 def learn(
@@ -66,10 +79,14 @@ def learn(
     *,
     start: Card | None = None,
     tables: Tables = lambda course, measured: (),
+    revise: Revise = as_they_are,
+    declared: Sequence[Setting] = (),
 ) -> Learnt:
     """Train as the job says, and write model and report.
 
-    `start` is the card of a model to go on from; `tables` gives the report's further tables.
+    `start` is the card of a model to go on from, which is the job's; `tables` gives the report's
+    further tables. `revise` sees the scenes before they are divided, and may refuse or change
+    them. `declared` are the settings of this stage, where they are not the family's.
 
     Raises:
         InputError: something in the job does not fit, said before the work begins.
@@ -82,12 +99,13 @@ def learn(
         sites = read_sites(
             job, design.family, design.view, design.working_gsd, progress, start=start
         )
+        sites = revise(sites)
     divisions = divide(sites, design.settings, design.effort.gap)
     for line in dict.fromkeys(one.split.summary for one in divisions):
         progress.log(line)
     for warning in dict.fromkeys(text for one in divisions for text in one.split.warnings):
         progress.warn(warning)
-    course = SegmentationCourse(job, design, sites, divisions, device, progress)
+    course = SegmentationCourse(job, design, sites, divisions, device, progress, start, declared)
     phases = Phases(course, job.output("MODEL"), progress)
     measured = phases.measure()
     final = phases.refit(measured)
@@ -109,17 +127,21 @@ class SegmentationCourse(Generic[S]):
         divisions: tuple[Division, ...],
         device: Device,
         progress: Progress,
+        start: Card | None = None,
+        declared: Sequence[Setting] = (),
     ) -> None:
-        """Everything is read and divided; statistics are taken here."""
+        """Everything is read and divided; statistics are taken here. See `learn`."""
         self.sites = sites
         self._design = design
+        self._start = start
+        self._declared = tuple(declared) or design.family.train_settings
         self._divisions = divisions
         self._device = device
         self._progress = progress
         self._statistics = [self._statistics_of(one) for one in divisions]
         self._final = self._statistics_of(None if self._folds else divisions[0])
         self._judged: dict[int, tuple[Judged, ...]] = {}
-        self.card = self._card(job)
+        self.card = self._card(job, start)
         self.fingerprint = self._digest()
 
     @property
@@ -211,13 +233,20 @@ class SegmentationCourse(Generic[S]):
 
     @property
     def threshold(self) -> float:
-        """From which probability on a pixel is of the class."""
-        return pooled(self.judged).best_threshold
+        """From which probability on a pixel is of the class.
+
+        Where no held-out ground shows the class, that of the model that this one started from.
+        """
+        whole = pooled(self.judged)
+        if self._start is not None and not whole.inside.any():
+            return model_threshold(self._start)
+        return whole.best_threshold
 
     def report(self, card: Card, measured: Measured, tables: Sequence[Table]) -> TrainingReport:
         """What the report of this training tells."""
         seconds = card.training.get("seconds")
         reference = self._design.family.reference_role.key
+        costs = self._cleanup
         return TrainingReport(
             family=self._design.family.title,
             card=card,
@@ -227,8 +256,9 @@ class SegmentationCourse(Generic[S]):
             split=self._divisions[0].split,
             maps=division_maps(self.sites, self._divisions[0], reference),
             folds=measured.folds,
-            settings=self._design.settings,
-            declared=self._design.family.train_settings,
+            warnings=costs.warnings if costs else (),
+            settings=self._settings,
+            declared=self._declared,
             device=self._device.reason,
             seconds=seconds if isinstance(seconds, float) else None,
             tables=tables,
@@ -240,7 +270,22 @@ class SegmentationCourse(Generic[S]):
         if not judged:
             return ()
         several = [] if len(judged) < 2 else [site_table(judged, self.threshold, self.sites.gsd)]
-        return (boundary_table(judged, self.threshold, self.sites.gsd), *several)
+        costs = self._cleanup
+        cleaning = [costs.table] if costs else []
+        return (boundary_table(judged, self.threshold, self.sites.gsd), *cleaning, *several)
+
+    @property
+    def _cleanup(self) -> CleanupCosts | None:
+        """What the family's usual cleaning costs on held-out ground."""
+        return cleanup_costs(
+            self.judged, self.threshold, self.sites.gsd, self._design.family.predict_settings
+        )
+
+    @property
+    def _settings(self) -> dict[str, object]:
+        """The settings of this stage; all, where it does not say which it has."""
+        keys = {one.key for one in self._declared} or set(self._design.settings)
+        return {key: value for key, value in self._design.settings.items() if key in keys}
 
     def held_out_ground(self, number: int) -> HeldOut:
         """The ground that a division holds out."""
@@ -260,8 +305,9 @@ class SegmentationCourse(Generic[S]):
     def _statistics_of(self, division: Division | None) -> S:
         return self._design.statistics(self._grounds(division))
 
-    def _card(self, job: Job) -> Card:
+    def _card(self, job: Job, start: Card | None) -> Card:
         design, window = self._design, self._design.effort.window
+        before = {"earlier_model": _named(start, job)} if start else {}
         return Card(
             family=design.family.key,
             name=Path(job.output("MODEL")).stem,
@@ -273,9 +319,11 @@ class SegmentationCourse(Generic[S]):
             provenance={
                 "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "software": software(),
-                "settings": dict(design.settings),
+                "settings": self._settings,
                 "inputs": inputs_of(job),
+                **before,
             },
+            metrics={EARLIER: earlier_scores(start)} if start else {},
         )
 
     def _digest(self) -> str:
@@ -292,6 +340,19 @@ class SegmentationCourse(Generic[S]):
                 *weights,
             ]
         )
+
+
+def _named(start: Card, job: Job) -> dict[str, object]:
+    """Which model a training went on from."""
+    return {"name": start.name, "sha256": fingerprint(job.model) if job.model else ""}
+
+
+def earlier_scores(card: Card) -> list[dict[str, object]]:
+    """The scores that a card remembers, its own first, then those of the models before it."""
+    own = {key: value for key, value in card.metrics.items() if key not in (EARLIER, "folds")}
+    before = card.metrics.get(EARLIER)
+    kept = [one for one in before if isinstance(one, dict)] if isinstance(before, list) else []
+    return [{"model": card.name, **own}, *kept][:_MOST_EARLIER]
 
 
 class _Judged:

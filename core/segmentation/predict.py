@@ -29,14 +29,15 @@ from ..scene.grid import Grid, Shape, Window
 from ..scene.layers import driver_of, layer_path, pixel_areas
 from ..scene.placement import Placed
 from ..scene.scene import Scene, open_scene
-from ..scene.source import Image, Mask, RasterFacts, raster_environment
+from ..scene.source import Image, Mask, raster_environment
 from ..settings import Value, resolve
 from .attributes import OwnAttributes
 from .blending import Blender, orientations_for
 from .cleaning import NODATA, Cleaned, Rule, clean, sheets
+from .judging import model_threshold
 from .outlines import Drawing, write_outlines
 from .view import Segmenter
-from .working import working_grid
+from .working import check_working_gsd, working_grid
 
 Make = Callable[[Card, torch.device], Segmenter]
 Floats = NDArray[np.float32]
@@ -54,8 +55,6 @@ _TILE = 256
 _STRIP_PIXELS = 2**21
 # A megabyte a block; a row of them is as wide as 65,000 pixels.
 _BLOCK_ROWS, _BLOCK_COLUMNS, _BLOCKS_KEPT = 256, 1024, 64
-_COARSEST = 1.5
-_WARN_COARSER = 1.05
 # Working pixels that bilinear delivery looks at beyond a region, and one for rounding.
 _MARGIN = 3
 _BLENDING_SHARE, _CLEANING_SHARE = 0.8, 0.06
@@ -164,31 +163,6 @@ def _open(job: Job, card: Card, family: Family, progress: Progress) -> Iterator[
         yield scene
 
 
-def check_working_gsd(facts: RasterFacts, gsd: float, progress: Progress) -> None:
-    """Warn where the image is coarser than the pixels that the model works at.
-
-    Raises:
-        InputError: it is over 1.5 times coarser.
-    """
-    if not facts.grid.crs:
-        progress.warn(
-            f"{facts.title} has no coordinate system, so its map units are taken for metres, and "
-            f"its pixels are worked as {gsd:.3g} m."
-        )
-    ratio = facts.gsd / gsd
-    if ratio > _COARSEST:
-        raise InputError(
-            f"{facts.title} has pixels of {facts.gsd:.3g} m; the model works at {gsd:.3g} m and "
-            "cannot see in this image what it has learnt to see. Choose an image of at most "
-            f"{_COARSEST * gsd:.3g} m, or train a model with a larger working pixel size."
-        )
-    if ratio > _WARN_COARSER:
-        progress.warn(
-            f"{facts.title} has pixels of {facts.gsd:.3g} m; the model works at {gsd:.3g} m. What "
-            "is smaller than a pixel of the image cannot be found, which may cost accuracy."
-        )
-
-
 def _blend(blender: Blender, scene: Scene, region: Window, path: Path, progress: Progress) -> None:
     """Write the probabilities behind `region` to the raster `path`, on the working grid.
 
@@ -287,13 +261,6 @@ def _rule(card: Card, settings: dict[str, Value], scene: Scene) -> Rule:
         holes=float(settings["fill_holes"]),
         minimum=float(settings["minimum_area"]),
     )
-
-
-def model_threshold(card: Card) -> float:
-    """The threshold that the training found; a half where the card does not say."""
-    value = card.training.get("threshold")
-    number = float(value) if isinstance(value, int | float) else 0.5
-    return number if 0 < number < 1 else 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,11 +15,11 @@ from ..job import Features, Job, Source
 from ..progress import Progress
 from ..scene.bands import match_bands, read_facts
 from ..scene.grid import Grid, Window
-from ..scene.labels import BACKGROUND, LabelMap, open_labels
+from ..scene.labels import BACKGROUND, LabelMap, is_raster, open_labels, refuse_points
 from ..scene.scene import Scene, open_scene, pair_scenes
 from ..scene.source import Floats, Mask, RasterFacts
 from .view import View
-from .working import working_grid
+from .working import check_working_gsd, working_grid
 
 IGNORED = 255
 """In a target: nobody knows, or the image has nothing there."""
@@ -85,6 +85,7 @@ def read_sites(
             "No surveyed area (AREA) was given, so all ground outside the labels counts as "
             "background. Where some may be missing from the labels, draw the area."
         )
+    refuse_points(labels)
     expected: dict[str, CardInput] = {one.role: one for one in start.inputs} if start else {}
     pairs = pair_scenes(job.inputs, family.roles, progress)
     found: list[Site] = []
@@ -97,7 +98,10 @@ def read_sites(
             for role, one in expected.items()
         }
         reference = read_facts(inputs[family.reference_role.key])
-        gsd = _fitting(gsd, reference, first=number == 0, progress=progress)
+        if start is None:
+            gsd = _fitting(gsd, reference, first=number == 0, progress=progress)
+        else:
+            check_working_gsd(reference, gsd, progress)
         with open_scene(
             inputs,
             family.roles,
@@ -169,12 +173,17 @@ def _meant(
         InputError: the labels name their classes, and none is that of the model to go on from.
     """
     wanted = start.classes[0] if start else family.target
-    if wanted is None or not labels.field:
+    if wanted is None or not (labels.field or is_raster(labels)):
         return frozenset(one.value for one in classes)
     named = [one for one in classes if not one.name.lower().startswith("class ")]
     same = [one for one in named if one.name.strip().casefold() == wanted.name.casefold()]
     if start and named and not same:
         names = ", ".join(f"“{one.name}”" for one in named[:6])
+        if not labels.field:
+            raise InputError(
+                f"{labels.title} shows {names}, and the model knows “{wanted.name}”. Choose "
+                "another class raster, or name the class there as the model does."
+            )
         raise InputError(
             f"The field “{labels.field}” of {labels.title} holds {names}, and the model knows "
             f"“{wanted.name}”. Choose another field, or none (CLASS_FIELD) if every feature is "

@@ -5,9 +5,14 @@ import math
 from affine import Affine
 from rasterio.crs import CRS
 
+from ..errors import InputError
+from ..progress import Progress
 from ..scene.grid import Grid, Shape
+from ..scene.source import RasterFacts
 
 _SAME = 0.05
+_COARSEST = 1.5
+_WARN_COARSER = 1.05
 
 
 def working_grid(grid: Grid, gsd: float) -> Grid:
@@ -28,6 +33,31 @@ def working_grid(grid: Grid, gsd: float) -> Grid:
     columns = max(1, math.ceil((east - west) / wanted - 1e-6))
     rows = max(1, math.ceil((north - south) / wanted - 1e-6))
     return Grid(crs, Affine(wanted, 0, west, 0, -wanted, north), Shape(rows, columns))
+
+
+def check_working_gsd(facts: RasterFacts, gsd: float, progress: Progress) -> None:
+    """Warn where the image is coarser than the pixels that the model works at.
+
+    Raises:
+        InputError: it is over 1.5 times coarser.
+    """
+    if not facts.grid.crs:
+        progress.warn(
+            f"{facts.title} has no coordinate system, so its map units are taken for metres, and "
+            f"its pixels are worked as {gsd:.3g} m."
+        )
+    ratio = facts.gsd / gsd
+    if ratio > _COARSEST:
+        raise InputError(
+            f"{facts.title} has pixels of {facts.gsd:.3g} m; the model works at {gsd:.3g} m and "
+            "cannot see in this image what it has learnt to see. Choose an image of at most "
+            f"{_COARSEST * gsd:.3g} m, or train a model with a larger working pixel size."
+        )
+    if ratio > _WARN_COARSER:
+        progress.warn(
+            f"{facts.title} has pixels of {facts.gsd:.3g} m; the model works at {gsd:.3g} m. What "
+            "is smaller than a pixel of the image cannot be found, which may cost accuracy."
+        )
 
 
 def _metric(grid: Grid) -> bool:

@@ -151,7 +151,8 @@ class Phases:
         if measured.folds:
             training["folds"] = len(measured.folds)
             metrics["folds"] = [one.to_json() for one in measured.folds]
-        return replace(self._course.card, training=training, metrics=metrics)
+        card = self._course.card
+        return replace(card, training=training, metrics={**metrics, **card.metrics})
 
     def write(self, measured: Measured, final: State) -> Card:
         """Write the model file, forget what was kept for going on, and return the card."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from ...classes import MapClass
 from ...report.training import Table
-from ...segmentation.learn import SegmentationCourse
-from ...segmentation.predict import model_threshold
+from ...segmentation.judging import model_threshold
+from ...segmentation.learn import SegmentationCourse, earlier_scores
 from ...segmentation.tables import boundary
 from ...segmentation.validation import Judged, pooled
 from ...segmentation.view import Segmenter
@@ -49,22 +49,34 @@ def forgotten(
 
 
 def remembered(earlier: Earlier) -> tuple[Table, ...]:
-    """What the teacher's card says about its own held-out ground, where the data are gone."""
-    classes = earlier.card.metrics.get("classes")
-    first = classes[0] if isinstance(classes, list) and classes else None
-    if not isinstance(first, Mapping):
+    """What the teacher's card says about its own held-out ground, where the data are gone.
+
+    It also remembers the models that came before it.
+    """
+    rows = [row for row in map(_remembered_row, earlier_scores(earlier.card)) if row]
+    if not rows:
         return ()
-    keys = ("iou", "f1", "users_accuracy", "producers_accuracy")
-    values = [first.get(key) for key in keys]
-    row = ("Teacher", *(one if isinstance(one, float) else None for one in values))
     return (
         Table(
-            "The teacher in its own training",
-            ("", "IoU", "F1", "precision", "recall"),
-            (row,),
-            "As its card remembers it. What the refined model has forgotten there cannot be "
-            "measured without those scenes; give them as earlier labels to see it.",
+            "Earlier models in their own trainings",
+            ("model", "IoU", "F1", "precision", "recall"),
+            tuple(rows),
+            "As the teacher's card remembers it, each on other ground. What the refined model has "
+            "forgotten there cannot be measured without those scenes; give them as earlier labels "
+            "to see it.",
         ),
+    )
+
+
+def _remembered_row(scores: Mapping[str, object]) -> Row | None:
+    classes = scores.get("classes")
+    first = classes[0] if isinstance(classes, list) and classes else None
+    if not isinstance(first, Mapping):
+        return None
+    keys = ("iou", "f1", "users_accuracy", "producers_accuracy")
+    values = [first.get(key) for key in keys]
+    return str(scores.get("model", "")), *(
+        one if isinstance(one, float) else None for one in values
     )
 
 

@@ -69,6 +69,12 @@ def earlier_model(path: str, card: Card) -> Earlier:
             f"“{MINEC2FNET.title}” trained."
         )
     network = FootprintNet(Architecture.from_json(card.architecture))
+    size = card.architecture.get("working_gsd")
+    if not isinstance(size, int | float) or not size > 0:
+        raise ModelFileError(
+            f"The card of the model {card.name} has no working pixel size; the file is damaged. "
+            "Take another copy of it, or train a model again."
+        )
     load_into(network, path)
     return Earlier(card, network.state_dict())
 
@@ -184,6 +190,21 @@ class FootprintDesign:
     def exported(self, state: State) -> State:
         """All of the weights."""
         return state
+
+
+def expected_card(design: FootprintDesign, sites: Sites) -> Card:
+    """What a training on `sites` will say of its bands, class and pixel size; never kept."""
+    count = sites.view.channels
+    blank = Statistics(torch.zeros(count), torch.ones(count))
+    return Card(
+        family=MINEC2FNET.key,
+        name="",
+        inputs=design.inputs(sites, blank),
+        classes=(sites.mapclass,),
+        window=design.effort.window,
+        overlap=design.effort.window // 2,
+        architecture=design.architecture(sites),
+    )
 
 
 def distillation_of(settings: Mapping[str, Value]) -> Distillation:

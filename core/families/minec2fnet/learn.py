@@ -5,27 +5,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...card import read_card
+from ...card import Card, read_card
 from ...device import choose_device
 from ...errors import InputError
 from ...job import Job
 from ...progress import Progress
 from ...report.training import Table
+from ...scene.aside import check_writable
+from ...segmentation.division import divide
+from ...segmentation.judging import model_threshold
 from ...segmentation.learn import Learnt, SegmentationCourse, learn as learn_segmentation
-from ...segmentation.predict import model_threshold
-from ...segmentation.sites import IGNORED, read_sites
+from ...segmentation.leaving_out import Kept, kept_ground, left_out
+from ...segmentation.sites import IGNORED, Sites, read_sites
 from ...segmentation.validation import HeldOut
 from ...segmentation.view import Segmenter
 from ...settings import Value, resolve
 from ...training.phases import Measured, check_outputs
 from . import MINEC2FNET
 from .comparison import forgotten, gained, remembered
-from .design import Earlier, FootprintDesign, earlier_model
+from .design import Earlier, FootprintDesign, earlier_model, expected_card
 from .segmenter import MineC2FSegmenter
 from .settings import REFINE_SETTINGS
 from .view import ROLE, ImageView
 
 _COARSE_SHARE = 0.6
+_CHECKING_SHARE = 0.02
 Course = SegmentationCourse[Any]
 
 
@@ -39,7 +43,7 @@ def learn(job: Job, progress: Progress) -> dict[str, object]:
     settings = resolve(MINEC2FNET.train_settings, job.settings)
     check_outputs(job)
     start = earlier_model(job.model, read_card(job.model)) if job.model else None
-    fine = _of_stage(job, "FINE")
+    fine = of_stage(job, "FINE")
     if fine is None:
         design = FootprintDesign(settings, start)
         return learn_segmentation(job, design, progress, start=start.card if start else None).values
@@ -64,7 +68,13 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         "fine_epochs": given["epochs"],
     }
     design = FootprintDesign(settings, teacher, fine=True)
-    old = _of_stage(job, "OLD")
+    old = of_stage(job, "OLD")
+
+    def ready(sites: Sites) -> Sites:
+        if old is not None:
+            with progress.stage("Reading earlier images", _CHECKING_SHARE):
+                _all_ground(old, teacher, design, _unheard(progress))
+        return sites
 
     def tables(course: Course, measured: Measured) -> Sequence[Table]:
         before = _applied(teacher, settings)
@@ -83,8 +93,16 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         )
         return (*told, lost)
 
-    plain = replace(job, features={})
-    return learn_segmentation(plain, design, progress, start=teacher.card, tables=tables).values
+    plain = replace(job, inputs={ROLE: job.inputs.get(ROLE, ())}, features={})
+    return learn_segmentation(
+        plain,
+        design,
+        progress,
+        start=teacher.card,
+        tables=tables,
+        revise=ready,
+        declared=REFINE_SETTINGS,
+    ).values
 
 
 def _both(
@@ -97,26 +115,60 @@ def _both(
     """Both stages in one run; the teacher is kept beside the model.
 
     The teacher is not refitted on its held-out ground, so that this can tell what the student
-    forgets.
+    forgets. It never learns from coarse labels on ground by which the student is judged.
     """
     path = _teacher_path(job)
-    coarse = replace(job, outputs={"MODEL": str(path)}, features={})
+    check_writable(path)
+    inputs = {ROLE: job.inputs.get(ROLE, ())}
+    coarse = replace(job, inputs=inputs, outputs={"MODEL": str(path)}, features={})
     once = {**settings, "refit": False, "cross_validation": 0}
+    design = FootprintDesign(once, start)
+
+    def revise(sites: Sites) -> Sites:
+        card = expected_card(design, sites)
+        with progress.stage("Reading precise labels", _CHECKING_SHARE):
+            kept = _judging(fine, settings, card, _unheard(progress))
+        return left_out(sites, kept, design.effort.gap, progress)
+
     with progress.stage("Learning from coarse outlines", _COARSE_SHARE):
         first = learn_segmentation(
-            coarse, FootprintDesign(once, start), progress, start=start.card if start else None
+            coarse, design, progress, start=start.card if start else None, revise=revise
         )
     progress.log(f"The teacher is kept as {path.name}.")
     teacher = Earlier(first.card, first.state)
     with progress.stage("Learning from fine outlines", 1.0):
         student = learn_segmentation(
-            fine,
+            replace(fine, model=str(path)),
             FootprintDesign(settings, teacher, fine=True),
             progress,
             start=first.card,
             tables=lambda course, measured: _stages(first, teacher, settings, course, measured),
         )
     return student.values
+
+
+def _judging(
+    fine: Job, settings: Mapping[str, Value], card: Card, progress: Progress
+) -> tuple[Kept, ...]:
+    """The ground by which the second stage will be judged.
+
+    Raises:
+        InputError: precise images or labels do not fit the first stage's, or each other.
+    """
+    teacher = Earlier(card, {})
+    design = FootprintDesign(settings, teacher, fine=True)
+    sites = read_sites(fine, MINEC2FNET, design.view, design.working_gsd, progress, start=card)
+    return kept_ground(sites, divide(sites, settings, design.effort.gap))
+
+
+def _unheard(progress: Progress) -> Progress:
+    """A progress that says nothing, since the same is done again later, but can be cancelled."""
+
+    def cancelled() -> bool:
+        progress.checkpoint()
+        return False
+
+    return Progress(cancelled=cancelled)
 
 
 def _stages(
@@ -157,7 +209,7 @@ def _applied(teacher: Earlier, settings: Mapping[str, Value]) -> Segmenter:
     return MineC2FSegmenter(view, teacher.network().to(device), teacher.statistics)
 
 
-def _of_stage(job: Job, prefix: str) -> Job | None:
+def of_stage(job: Job, prefix: str) -> Job | None:
     """The job with the scenes whose names begin with `prefix`, or None where it has none.
 
     Raises:
@@ -165,12 +217,17 @@ def _of_stage(job: Job, prefix: str) -> Job | None:
     """
     image, name = f"{prefix}_{ROLE}", f"{prefix}_LABELS"
     images, labels = job.inputs.get(image, ()), job.features.get(name)
+    area = job.features.get(f"{prefix}_AREA")
     if labels is None and not images:
+        if area is not None:
+            raise InputError(
+                f"{image} and {name} are missing, although {prefix}_AREA is given; give all "
+                "three, or none."
+            )
         return None
     if labels is None or not images:
         missing, there = (name, image) if images else (image, name)
         raise InputError(f"{missing} is missing, although {there} is given; give both, or none.")
-    area = job.features.get(f"{prefix}_AREA")
     return replace(job, inputs={ROLE: images}, labels=labels, area=area, features={}, model="")
 
 

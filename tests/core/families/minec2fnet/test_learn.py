@@ -4,51 +4,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import rasterio
-from rasterio.crs import CRS
-from rasterio.transform import from_origin
 from terraweave.core.card import read_card
 from terraweave.core.errors import InputError, ModelFileError
 from terraweave.core.families.minec2fnet.recipe import MineC2FNetRecipe
-from terraweave.core.job import Features, Job, Source
+from terraweave.core.families.minec2fnet.settings import REFINE_SETTINGS
+from terraweave.core.job import Job
 from terraweave.core.model_file import read_weights
 from terraweave.core.progress import Progress
+from terraweave.core.provenance import fingerprint
 
-EDGE = 72
-UTM = "EPSG:32632"
-QUICK = {"epochs": 1, "batch": 1, "window": 64, "device": "cpu", "refit": False}
-WHOLE = {"validation_share": 0.0}
-
-
-def site(folder: Path, number: int, seed: int) -> tuple[Source, list[list[list[float]]]]:
-    """An image of three bands with a bright square, and the ring around the square."""
-    random = np.random.default_rng(seed)
-    values = random.normal(1000, 100, (3, EDGE, EDGE))
-    row, column = random.integers(10, 30, 2)
-    values[:, row : row + 30, column : column + 30] += 800
-    west, north = 500_000 + number * 5_000, 5_400_000
-    path = folder / f"site{number}_{seed}.tif"
-    profile = {"driver": "GTiff", "count": 3, "height": EDGE, "width": EDGE, "dtype": "uint16"}
-    place = {"crs": UTM, "transform": from_origin(west, north, 10, 10)}
-    with rasterio.open(path, "w", **profile, **place) as file:
-        file.write(values.clip(1, 5000).astype(np.uint16))
-    left, top = west + 10.0 * column, north - 10.0 * row
-    corners = ((0, 0), (300, 0), (300, -300), (0, -300), (0, 0))
-    return Source(str(path)), [[[left + x, top + y] for x, y in corners]]
-
-
-def scenes(folder: Path, numbers: range, name: str) -> tuple[tuple[Source, ...], Features]:
-    """Sites, and one layer with their squares."""
-    images, squares = zip(*(site(folder, number, 100 + number) for number in numbers), strict=True)
-    features = [
-        {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": one}}
-        for one in squares
-    ]
-    path = folder / f"{name}.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    return images, Features(str(path), name, crs=CRS.from_user_input(UTM).to_wkt())
+from .places import EDGE, QUICK, WHOLE, refinement, refinement_of, scenes, write_teacher
 
 
 @pytest.fixture
@@ -62,21 +28,6 @@ def coarse(tmp_path: Path) -> Job:
         labels=labels,
         settings={**QUICK, **WHOLE},
         outputs={"MODEL": str(tmp_path / "model.safetensors")},
-    )
-
-
-def refinement(job: Job, folder: Path) -> Job:
-    """A refinement of the job's model on a third site."""
-    images, labels = scenes(folder, range(2, 3), "fine")
-    settings = {"epochs": 2, "batch": 1, "device": "cpu", "refit": False, **WHOLE}
-    return Job(
-        task="refine",
-        family="minec2fnet",
-        model=job.output("MODEL"),
-        inputs={"IMAGE": images},
-        labels=labels,
-        settings=settings,
-        outputs={"MODEL": str(folder / "refined.safetensors")},
     )
 
 
@@ -147,3 +98,39 @@ def test_a_teacher_that_is_no_model_is_refused(coarse: Job, tmp_path: Path) -> N
     (tmp_path / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(ModelFileError, match="is not a model file"):
         MineC2FNetRecipe().refine(refinement(coarse, tmp_path), Progress())
+
+
+def test_a_refined_model_names_its_teacher_and_remembers_its_scores(tmp_path: Path) -> None:
+    path = write_teacher(tmp_path / "first.safetensors", ("", "", ""))
+    images, labels = scenes(tmp_path, range(4), "fine")
+    job = refinement_of(path, images, labels, tmp_path)
+    job = replace(job, settings={**job.settings, "epochs": 1, "validation_share": 0.3})
+    MineC2FNetRecipe().refine(job, Progress())
+    card = read_card(job.output("MODEL"))
+    assert card.provenance["earlier_model"] == {"name": "first", "sha256": fingerprint(path)}
+    assert set(card.provenance["settings"]) == {one.key for one in REFINE_SETTINGS}
+    again = replace(
+        job,
+        model=job.output("MODEL"),
+        outputs={
+            "MODEL": str(tmp_path / "again.safetensors"),
+            "REPORT": str(tmp_path / "again.html"),
+        },
+    )
+    MineC2FNetRecipe().refine(again, Progress())
+    before = read_card(again.output("MODEL")).metrics["earlier"]
+    assert [one["model"] for one in before] == ["refined", "first"]
+    assert before[1]["classes"][0]["iou"] == 0.5
+    page = json.loads((tmp_path / "again.json").read_text())
+    (table,) = [one for one in page["tables"] if one["title"].startswith("Earlier models")]
+    assert [row[0] for row in table["rows"]] == ["refined", "first"]
+    assert "profile" not in page["settings"]
+    assert "What cleaning costs on held-out ground" in [one["title"] for one in page["tables"]]
+
+
+def test_without_held_out_ground_the_teachers_threshold_is_kept(tmp_path: Path) -> None:
+    path = write_teacher(tmp_path / "first.safetensors", ("", "", ""))
+    images, labels = scenes(tmp_path, range(1), "fine")
+    job = refinement_of(path, images, labels, tmp_path)
+    MineC2FNetRecipe().refine(replace(job, settings={**job.settings, "epochs": 1}), Progress())
+    assert read_card(job.output("MODEL")).training["threshold"] == 0.4
