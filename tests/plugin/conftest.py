@@ -88,11 +88,12 @@ def provider(qgis_processing: None) -> Iterator[TerraweaveProvider]:
 
 
 @pytest.fixture
-def context(qgis_new_project: None) -> QgsProcessingContext:
-    """A Processing context on an empty project."""
+def context(qgis_new_project: None) -> Iterator[QgsProcessingContext]:
+    """A Processing context on an empty project; layers it opened must not outlive QGIS."""
     made = QgsProcessingContext()
     made.setProject(QgsProject.instance())
-    return made
+    yield made
+    made.temporaryLayerStore().removeAllMapLayers()
 
 
 @pytest.fixture
