@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from .capacity import free_disk, free_memory
@@ -44,6 +44,19 @@ class Estimate:
             return None
         low, high = self.work
         return _START[0] + _FASTER * low, _START[1] + _SLOWER * high
+
+    def then(self, other: "Estimate") -> "Estimate":
+        """Both runs one after the other on the same device, what both write kept."""
+        work = None
+        if self.work is not None and other.work is not None:
+            work = (self.work[0] + other.work[0], self.work[1] + other.work[1])
+        return replace(
+            self,
+            windows=(self.windows[0] + other.windows[0], self.windows[1] + other.windows[1]),
+            work=work,
+            memory=max(self.memory, other.memory),
+            disk=self.disk + other.disk,
+        )
 
     def to_json(self, outputs: Iterable[str]) -> dict[str, object]:
         """The values to report; free disk is that of the fullest disk among the `outputs`."""

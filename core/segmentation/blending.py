@@ -77,6 +77,22 @@ def windows_over(shape: Shape, window: int, overlap: int) -> int:
     return Axis(shape.rows, window, step).count * Axis(shape.columns, window, step).count
 
 
+def lanes(region: Window) -> Iterator[Window]:
+    """The parts of a region that are worked one after another."""
+    for start in range(region.column, region.end_column, LANE):
+        columns = min(LANE, region.end_column - start)
+        yield Window(region.row, start, region.rows, columns)
+
+
+def laid_over(shape: Shape, lane: Window, edge: int, step: int) -> tuple[range, range]:
+    """Where the windows begin that touch a lane of a scene of `shape`: rows and columns."""
+    down, across = Axis(shape.rows, edge, step), Axis(shape.columns, edge, step)
+    return (
+        down.touching(lane.row, lane.end_row),
+        across.touching(lane.column, lane.end_column),
+    )
+
+
 def orientations_for(
     asked: str, shape: Shape, window: int, overlap: int | None = None
 ) -> tuple[int, str]:
@@ -99,6 +115,18 @@ def orientations_for(
         f"{most:,}; all flips and rotations would be a little surer and take {ORIENTATIONS} times "
         "as long (ORIENTATIONS)."
     )
+
+
+def windows_touching(shape: Shape, region: Window, window: int, overlap: int) -> int:
+    """How many windows a `Blender` goes through for a region of a scene of `shape`."""
+    laid = [laid_over(shape, lane, window, window - overlap) for lane in lanes(region)]
+    return sum(len(tops) * len(lefts) for tops, lefts in laid)
+
+
+def batch_of(window: int, device: torch.device) -> int:
+    """How many windows go through the network at once."""
+    pixels = _BATCH_PIXELS if device.type == "cpu" else _BATCH_PIXELS_ON_CARD
+    return max(1, pixels // window**2)
 
 
 class Blender:
@@ -131,8 +159,7 @@ class Blender:
         self._step = window - overlap
         self._orientations = max(1, orientations)
         self._progress = progress
-        pixels = _BATCH_PIXELS if device.type == "cpu" else _BATCH_PIXELS_ON_CARD
-        size = batch or max(1, pixels // window**2)
+        size = batch or batch_of(window, device)
         self._batches = Batches(device, size, progress, moved=self._move)
         self._weight = fading(window)
         self._square = torch.from_numpy(np.outer(self._weight, self._weight))
@@ -148,16 +175,12 @@ class Blender:
         `region` lies within it. Lane by lane, each from top to bottom; every row of windows is
         read once, and memory is bounded by lane and window.
         """
-        for start in range(region.column, region.end_column, LANE):
-            columns = min(LANE, region.end_column - start)
-            lane = Window(region.row, start, region.rows, columns)
+        for lane in lanes(region):
             yield from self._lane(read, shape, lane)
 
     def _lane(self, read: Read, shape: Shape, lane: Window) -> Iterator[tuple[Window, Floats]]:
         edge, step = self._edge, self._step
-        down, across = Axis(shape.rows, edge, step), Axis(shape.columns, edge, step)
-        tops = down.touching(lane.row, lane.end_row)
-        lefts = across.touching(lane.column, lane.end_column)
+        tops, lefts = laid_over(shape, lane, edge, step)
         width = lefts[-1] + edge - lefts[0]
         total = torch.zeros(edge, width)
         norm_across = _added(self._weight, lefts, lefts[0], width)

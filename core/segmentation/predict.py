@@ -85,10 +85,10 @@ def predict(
     card = read_card(job.model)
     device = choose_device(str(settings["device"]))
     progress.log(device.reason)
-    with _open(job, card, family, progress) as scene, ExitStack() as stack:
+    with scene_of(job, card, family, progress) as scene, ExitStack() as stack:
         grid = scene.delivery
         region = grid.window_of(job.extent) if job.extent else grid.window
-        overlap = min(round(float(settings["overlap"]) * card.window), card.window - 1)
+        overlap = overlap_of(settings, card)
         orientations, why = orientations_for(
             str(settings["orientations"]), scene.grid.shape, card.window, overlap
         )
@@ -133,6 +133,11 @@ def _check_outputs(job: Job, family: Family) -> None:
         driver_of(layer_path(job.output("POLYGONS")))
 
 
+def overlap_of(settings: Mapping[str, Value], card: Card) -> int:
+    """By how many working pixels windows overlap."""
+    return min(round(float(settings["overlap"]) * card.window), card.window - 1)
+
+
 def working_gsd(card: Card, role: str) -> float:
     """The pixel size (m) that the model of `card` works at; that of the image in `role` if 0."""
     value = card.architecture.get("working_gsd", 0)
@@ -140,7 +145,7 @@ def working_gsd(card: Card, role: str) -> float:
 
 
 @contextmanager
-def _open(job: Job, card: Card, family: Family, progress: Progress) -> Iterator[Scene]:
+def scene_of(job: Job, card: Card, family: Family, progress: Progress) -> Iterator[Scene]:
     """The job's scene on the model's working grid, with the bands that it was trained on."""
     inputs = {}
     for role in (role.key for role in family.roles):
@@ -169,7 +174,7 @@ def _blend(blender: Blender, scene: Scene, region: Window, path: Path, progress:
     The raster has the whole grid, so that every part of a scene is delivered alike; what is not
     asked for takes no room in it.
     """
-    wanted = _behind(region, scene)
+    wanted = behind(region, scene)
     check_space(path, 4 * wanted.shape.pixels)
     profile: dict[str, Any] = {
         "driver": "GTiff", "width": scene.grid.shape.columns, "height": scene.grid.shape.rows,
@@ -190,7 +195,7 @@ def _blend(blender: Blender, scene: Scene, region: Window, path: Path, progress:
             progress.update(done / wanted.shape.pixels)
 
 
-def _behind(region: Window, scene: Scene) -> Window:
+def behind(region: Window, scene: Scene) -> Window:
     """The working pixels that decide about `region` of the delivery grid."""
     if scene.grid is scene.delivery:
         return region

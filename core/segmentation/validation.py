@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..progress import Progress
 from ..scene.grid import Shape, Window
 from ..scene.source import Floats, Mask
-from .blending import blended, orientations_for, read_array
+from .blending import blended, orientations_for, read_array, windows_touching
 from .judging import Histogram
 from .sites import Site
 from .view import Segmenter
@@ -81,6 +81,17 @@ class HeldOut:
         rows, columns = inside.shifted(-window.row, -window.column).slices
         target = self._sites[number].target[inside.slices]
         found.add(one[rows, columns], target == 1, self._masks[number][inside.slices])
+
+    def windows(self) -> tuple[int, int]:
+        """How many windows `quick` and `whole` give to the network, every orientation counted."""
+        whole = 0
+        for mask in self._masks:
+            region, shape = _box(mask), Shape(*mask.shape)
+            if region is not None:
+                orientations, _ = orientations_for("auto", shape, self._window)
+                places = windows_touching(shape, region, self._window, self._window // 2)
+                whole += orientations * places
+        return len(self._quick), whole
 
     def whole(self, segmenter: Segmenter, progress: Progress) -> tuple[Judged, ...]:
         """All held-out ground of each site: windows overlap and turn as at a prediction."""

@@ -61,3 +61,10 @@ def test_without_outputs_no_disk_is_asked() -> None:
 def test_a_family_that_cannot_tell_says_so() -> None:
     with pytest.raises(InputError, match="cannot be told beforehand"):
         estimate(object(), Job("estimate"), Progress())
+
+
+def test_two_runs_take_the_time_of_both_and_the_memory_of_the_larger() -> None:
+    first = Estimate((1, 2), (10.0, 20.0), 5, 7, "cpu", "Because.")
+    second = Estimate((3, 3), (1.0, 1.0), 9, 7, "cpu", "Because.")
+    assert first.then(second) == Estimate((4, 5), (11.0, 21.0), 9, 14, "cpu", "Because.")
+    assert first.then(made(None)).work is None

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ...card import Card, read_card
 from ...errors import InputError
+from ...estimate import Estimate
 from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
@@ -15,8 +16,9 @@ from ...scene.bands import read_facts
 from ...scene.grid import Window
 from ...scene.scene import Scene
 from ...segmentation.attributes import OwnAttributes, Part
+from ...segmentation.foresee import foresee_prediction, foresee_training
 from ...segmentation.learn import learn
-from ...segmentation.predict import predict
+from ...segmentation.predict import Make, predict
 from ...settings import resolve
 from . import HPCLNET
 from .architecture import Architecture
@@ -34,21 +36,20 @@ class HpclNetRecipe:
 
     def train(self, job: Job, progress: Progress) -> dict[str, object]:
         """Train as the job says; see `segmentation.learn`."""
-        settings = resolve(HPCLNET.train_settings, job.settings)
-        warn_of_pictures(job, progress)
-        start = read_card(job.model) if job.model else None
-        earlier = earlier_model(job.model, start) if start else None
-        design = HpclDesign(settings, earlier, progress.warn)
+        design, start = _design_of(job, progress)
         return learn(job, design, progress, start=start).values
+
+    def estimate(self, job: Job, progress: Progress) -> Estimate:
+        """What the job will take; see `segmentation.foresee`."""
+        if job.labels is None:
+            return foresee_prediction(job, progress, HPCLNET, _make_of(job, _metres_of(job)))
+        design, start = _design_of(job, progress)
+        return foresee_training(job, progress, design, start=start)
 
     def predict(self, job: Job, progress: Progress) -> dict[str, object]:
         """Apply the job's model; see `segmentation.predict`."""
-        settings = resolve(HPCLNET.predict_settings, job.settings)
         warn_of_pictures(job, progress)
-        metres = METRES[str(settings["vertical_unit"])]
-
-        def make(card: Card, device: torch.device) -> HpclSegmenter:
-            return segmenter_of(job.model, card, device, metres)
+        metres = _metres_of(job)
 
         def describe(scene: Scene, part: Part) -> Mapping[str, float]:
             window, inside = part.on(scene.grid)
@@ -62,7 +63,7 @@ class HpclNetRecipe:
             job,
             progress,
             HPCLNET,
-            make,
+            _make_of(job, metres),
             own=OwnAttributes(FIELDS, describe),
             painters={"HILLSHADE": relief},
         )
@@ -74,6 +75,24 @@ class HpclNetRecipe:
             InputError: always; the paper's weights are not public.
         """
         raise InputError("HPCL-Net has no published checkpoints to import; train a model instead.")
+
+
+def _design_of(job: Job, progress: Progress) -> tuple[HpclDesign, Card | None]:
+    """What a training brings, and the card of the model that it starts from."""
+    settings = resolve(HPCLNET.train_settings, job.settings)
+    warn_of_pictures(job, progress)
+    start = read_card(job.model) if job.model else None
+    earlier = earlier_model(job.model, start) if start else None
+    return HpclDesign(settings, earlier, progress.warn), start
+
+
+def _metres_of(job: Job) -> float:
+    """What one unit of the elevation of a scene to map is worth."""
+    return METRES[str(resolve(HPCLNET.predict_settings, job.settings)["vertical_unit"])]
+
+
+def _make_of(job: Job, metres: float) -> Make:
+    return lambda card, device: segmenter_of(job.model, card, device, metres)
 
 
 def segmenter_of(path: str, card: Card, device: torch.device, metres: float) -> HpclSegmenter:

@@ -4,12 +4,15 @@ import torch
 
 from ...card import Card
 from ...errors import InputError
+from ...estimate import Estimate
 from ...job import Job
 from ...progress import Progress
-from ...segmentation.predict import predict
+from ...segmentation.foresee import foresee_prediction
+from ...segmentation.predict import Make, predict
 from ...settings import resolve
 from . import MINEC2FNET
 from .design import earlier_model
+from .foresee import foresee
 from .learn import learn, refine
 from .segmenter import MineC2FSegmenter
 from .view import ImageView
@@ -26,16 +29,15 @@ class MineC2FNetRecipe:
         """Go on from the job's model with precise labels; see `learn.refine`."""
         return refine(job, progress)
 
+    def estimate(self, job: Job, progress: Progress) -> Estimate:
+        """What the job will take; see `foresee`."""
+        if job.labels is None:
+            return foresee_prediction(job, progress, MINEC2FNET, _make_of(job))
+        return foresee(job, progress)
+
     def predict(self, job: Job, progress: Progress) -> dict[str, object]:
         """Apply the job's model; see `segmentation.predict`."""
-        settings = resolve(MINEC2FNET.predict_settings, job.settings)
-
-        def make(card: Card, device: torch.device) -> MineC2FSegmenter:
-            model = earlier_model(job.model, card)
-            view = ImageView.of_card(card, settings)
-            return MineC2FSegmenter(view, model.network().to(device), model.statistics)
-
-        return predict(job, progress, MINEC2FNET, make)
+        return predict(job, progress, MINEC2FNET, _make_of(job))
 
     def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:
         """There is nothing to take over.
@@ -46,3 +48,14 @@ class MineC2FNetRecipe:
         raise InputError(
             "MineC2FNet has no published checkpoints to import; train a model instead."
         )
+
+
+def _make_of(job: Job) -> Make:
+    settings = resolve(MINEC2FNET.predict_settings, job.settings)
+
+    def make(card: Card, device: torch.device) -> MineC2FSegmenter:
+        model = earlier_model(job.model, card)
+        view = ImageView.of_card(card, settings)
+        return MineC2FSegmenter(view, model.network().to(device), model.statistics)
+
+    return make
