@@ -1,10 +1,17 @@
-"""The mode `adaptive`: closer windows only where neighbouring ones disagree or are unsure.
+"""The mode `adaptive`: closer windows only where their answer cannot be told from others.
 
-Every fourth pixel in both directions is classified first. A square between four of them is
-settled when all four are known, agree, and are sure; its pixels are filled in by interpolation.
-The others are looked at in steps of two, and what is not settled then, pixel by pixel. Objects
-narrower than the first step may be missed inside a settled square.
+First every fourth pixel in both directions is classified, and the ones amid four of these. The
+pixels between follow in three stages, each halfway between pixels that are there already. At each
+stage the answer is first foretold, by cubic interpolation of the logarithms of probabilities:
+neighbouring windows overlap, so that what the network says changes smoothly, and boundaries are
+met to a fraction of a pixel. Where the foretold class leads clearly, it is taken; elsewhere the
+pixel's own window decides. Objects narrower than the first pixels' distance may be missed.
+
+On houston and three scenes of rotterdam, 99.0 to 99.6 % of the pixels then have the class of
+`exact` (`benchmarks/das2f_modes.py`).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,134 +21,182 @@ from ...scene.grid import Window
 from .modes import Probabilities, ScenePixels
 
 FIRST_STEP = 4
-# What a window must say at least about its class to settle the squares it is a corner of.
-SURE = 0.7
+"""Pixels of the first lattice are so far apart in both directions, and one is amid any four."""
 
 Mask = NDArray[np.bool_]
+_Offsets = tuple[tuple[int, int], ...]
+
+# Taken as the least probability in logarithms: without it, interpolation would swing about zero.
+_FLOOR = 0.005
+_CUBIC = (-1 / 16, 9 / 16, 9 / 16, -1 / 16)
+_ALONG = (-3, -1, 1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Pixels halfway between known ones.
+
+    They are those whose row and column are the remainders `places` of `step`. Their neighbours lie
+    across corners or (`upright`) above, below and beside them, `distance` rows or columns away. A
+    foretold class must lead the second by `lead`, as a share of the largest lead there is.
+    """
+
+    step: int
+    places: _Offsets
+    upright: bool
+    distance: int
+    lead: float
+
+    @property
+    def reach(self) -> int:
+        """How far away the farthest neighbours are."""
+        return 3 * self.distance
+
+    def neighbours(self) -> tuple[tuple[int, int, float, bool], ...]:
+        """Row and column from here, cubic weight, and whether it is one of the nearest four."""
+        found = []
+        for a, of_a in zip(_ALONG, _CUBIC, strict=True):
+            for b, of_b in zip(_ALONG, _CUBIC, strict=True):
+                row, column = ((a + b) // 2, (a - b) // 2) if self.upright else (a, b)
+                near = max(abs(a), abs(b)) == 1
+                found.append((row * self.distance, column * self.distance, of_a * of_b, near))
+        return tuple(found)
+
+
+_FIRST: _Offsets = ((0, 0), (2, 2))
+# An early pixel decides about many later ones, so that it has to be surer.
+_STAGES = (
+    _Stage(FIRST_STEP, ((0, 2), (2, 0)), True, 2, 0.90),
+    _Stage(2, ((1, 1),), False, 1, 0.65),
+    _Stage(2, ((0, 1), (1, 0)), True, 1, 0.30),
+)
+_MARGIN = sum(stage.reach for stage in _STAGES)
 
 
 class Adaptive:
     """See the module. The answer for a pixel does not depend on the blocks that are asked for."""
 
     def __init__(self, pixels: ScenePixels, region: Window) -> None:
-        """`region` is the part of the scene to be classified; blocks begin at multiples of 4."""
+        """`region` is the part of the scene to be classified."""
         self._pixels = pixels
         self._region = region
+        self.own: Mask = np.zeros((0, 0), np.bool_)
+        """Which pixels of the latest strip were classified from their own windows."""
 
     def __call__(self, window: Window) -> Strip:
         """The probabilities of all pixels in `window`."""
         field = _Field(self._pixels, self._region, window)
-        field.classify(field.lattice(FIRST_STEP))
-        open_squares = field.within(self._region)
-        for step in (FIRST_STEP, FIRST_STEP // 2):
-            settled = field.settled(step)
-            field.fill(step, open_squares & settled)
-            open_squares &= ~settled
-            field.classify(field.corners_within(step, open_squares))
-            open_squares = np.repeat(np.repeat(open_squares, 2, axis=0), 2, axis=1)
+        reach = _MARGIN
+        field.classify(*field.places(FIRST_STEP, _FIRST, reach))
+        for stage in _STAGES:
+            reach -= stage.reach
+            field.complete(stage, reach)
+        self.own = field.own()
         return field.strip()
 
 
 class _Field:
-    """A block with a margin of one square, so that its edges are decided as from both sides.
+    """A block with a margin, so that its edges are decided as from both sides.
 
-    Its rows and columns are a multiple of the first step, plus one for the last corners; pixels
-    beyond the region count as unknown.
+    Pixels beyond the region count as unknown. A pixel has an answer once it is classified or
+    foretold.
     """
 
     def __init__(self, pixels: ScenePixels, region: Window, window: Window) -> None:
         self._pixels = pixels
         self._window = window
-        rows, columns = (-(-n // FIRST_STEP) * FIRST_STEP for n in (window.rows, window.columns))
-        self._whole = Window(
-            window.row - FIRST_STEP,
-            window.column - FIRST_STEP,
-            rows + 2 * FIRST_STEP + 1,
-            columns + 2 * FIRST_STEP + 1,
-        )
-        self._shape = (self._whole.rows, self._whole.columns)
+        self._whole = window.grown(_MARGIN)
+        # The lattice is fixed to the region, whatever the block.
+        self._origin = (self._whole.row - region.row, self._whole.column - region.column)
         self._block, valid = pixels.block(self._whole)
         self._valid = valid & _inside(self._whole, region)
-        self._known: Mask = np.zeros(self._shape, np.bool_)
-        self._result = np.zeros((*self._shape, pixels.classes), np.float32)
+        shape = self._valid.shape
+        self._answered: Mask = np.zeros(shape, np.bool_)
+        self._own: Mask = np.zeros(shape, np.bool_)
+        self._result = np.zeros((*shape, pixels.classes), np.float32)
+        self._logs = np.zeros_like(self._result)
 
-    def squares(self, step: int) -> tuple[int, int]:
-        """How many squares of `step` pixels there are, down and across."""
-        return (self._shape[0] - 1) // step, (self._shape[1] - 1) // step
+    def places(self, step: int, remainders: _Offsets, reach: int) -> tuple[NDArray[np.int64], ...]:
+        """Rows and columns of the valid pixels of a lattice, up to `reach` beyond the block."""
+        mask: Mask = np.zeros(self._valid.shape, np.bool_)
+        for row, column in remainders:
+            first = ((row - self._origin[0]) % step, (column - self._origin[1]) % step)
+            mask[first[0] :: step, first[1] :: step] = True
+        inner = slice(_MARGIN - reach, -(_MARGIN - reach) or None)
+        near: Mask = np.zeros_like(mask)
+        near[inner, inner] = True
+        return np.nonzero(mask & near & self._valid)
 
-    def within(self, region: Window) -> Mask:
-        """Which of the first squares hold more of the region than the edge of another square."""
-        rows, columns = (np.arange(n) * FIRST_STEP for n in self.squares(FIRST_STEP))
-        down = _holds(self._whole.row + rows, region.row, region.rows)
-        across = _holds(self._whole.column + columns, region.column, region.columns)
-        return down[:, None] & across[None, :]
-
-    def lattice(self, step: int) -> Mask:
-        """The corners of all squares of `step` pixels."""
-        mask = np.zeros(self._shape, np.bool_)
-        mask[::step, ::step] = True
-        return mask
-
-    def classify(self, wanted: Mask) -> None:
-        """Classify the wanted pixels that are valid and not known yet, each from its window."""
-        rows, columns = np.nonzero(wanted & self._valid & ~self._known)
+    def classify(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+        """Classify pixels, each from its window."""
         if len(rows):
             found = self._pixels.probabilities(self._block, rows, columns)
-            self._result[rows, columns] = found
-            self._known[rows, columns] = True
+            self._answer(rows, columns, found, np.log(found + np.float32(_FLOOR)))
+            self._own[rows, columns] = True
 
-    def settled(self, step: int) -> Mask:
-        """Which squares of `step` pixels have four known, equal and sure corners."""
-        corners = self._result[::step, ::step]
-        sure = self._known[::step, ::step] & (corners.max(axis=2) >= SURE)
-        chosen = corners.argmax(axis=2)
-        settled = np.ones(self.squares(step), np.bool_)
-        rows, columns = settled.shape
-        for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            part = (slice(down, down + rows), slice(right, right + columns))
-            settled &= sure[part] & (chosen[part] == chosen[:rows, :columns])
-        return settled
+    def complete(self, stage: _Stage, reach: int) -> None:
+        """Answer the pixels of a stage: foretell them, and classify what is in doubt."""
+        rows, columns = self.places(stage.step, stage.places, reach)
+        logs, known = self._foretold(stage, rows, columns)
+        raised = np.exp(logs)
+        share = raised / raised.sum(axis=1, keepdims=True)
+        clear = known & (_lead(share) >= stage.lead / (1 + self._pixels.classes * _FLOOR))
+        found = np.maximum(raised - np.float32(_FLOOR), np.float32(1e-6))
+        found /= found.sum(axis=1, keepdims=True)
+        self._answer(rows[clear], columns[clear], found[clear], logs[clear])
+        self.classify(rows[~clear], columns[~clear])
 
-    def fill(self, step: int, squares: Mask) -> None:
-        """Interpolate the unknown pixels of the chosen squares from their corners."""
-        corners = self._result[::step, ::step]
-        upper_left, upper_right = corners[:-1, :-1][squares], corners[:-1, 1:][squares]
-        lower_left, lower_right = corners[1:, :-1][squares], corners[1:, 1:][squares]
-        top, left = (index * step for index in np.nonzero(squares))
-        for row in range(step + 1):
-            for column in range(step + 1):
-                down, across = np.float32(row / step), np.float32(column / step)
-                upper = (1 - across) * upper_left + across * upper_right
-                lower = (1 - across) * lower_left + across * lower_right
-                unknown = ~self._known[top + row, left + column]
-                values = ((1 - down) * upper + down * lower)[unknown]
-                self._result[top[unknown] + row, left[unknown] + column] = values
+    def _foretold(
+        self, stage: _Stage, rows: NDArray[np.int64], columns: NDArray[np.int64]
+    ) -> tuple[Probabilities, Mask]:
+        """Logarithms (n, class) from the neighbours, and where there are enough of these.
 
-    def corners_within(self, step: int, squares: Mask) -> Mask:
-        """The corners, at half the step, of the chosen squares of `step` pixels."""
-        half = step // 2
-        mask = np.zeros(self._shape, np.bool_)
-        top, left = (index * step for index in np.nonzero(squares))
-        for row in range(0, step + 1, half):
-            for column in range(0, step + 1, half):
-                mask[top + row, left + column] = True
-        return mask
+        Cubic with all sixteen; at edges the mean of the nearest, of which there must be two.
+        """
+        cubic = np.zeros((len(rows), self._pixels.classes), np.float32)
+        near = np.zeros_like(cubic)
+        complete: Mask = np.ones(len(rows), np.bool_)
+        count = np.zeros(len(rows), np.float32)
+        for down, right, weight, nearest in stage.neighbours():
+            place = (rows + down, columns + right)
+            # What has no answer yet is zero.
+            logs = self._logs[place]
+            cubic += np.float32(weight) * logs
+            complete &= self._answered[place]
+            if nearest:
+                near += logs
+                count += self._answered[place]
+        mean = near / np.maximum(count, 1)[:, None]
+        return np.where(complete[:, None], cubic, mean), count >= 2
+
+    def _answer(
+        self,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        found: Probabilities,
+        logs: Probabilities,
+    ) -> None:
+        self._result[rows, columns] = found
+        self._logs[rows, columns] = logs
+        self._answered[rows, columns] = True
+
+    def own(self) -> Mask:
+        """Which pixels of the block were classified from their own windows."""
+        return self._own[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN].copy()
 
     def strip(self) -> Strip:
         """The block without its margin."""
-        part = (
-            slice(FIRST_STEP, FIRST_STEP + self._window.rows),
-            slice(FIRST_STEP, FIRST_STEP + self._window.columns),
+        part = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
+        return Strip(
+            self._window, np.ascontiguousarray(self._result[part]), self._valid[part].copy()
         )
-        result: Probabilities = np.ascontiguousarray(self._result[part])
-        return Strip(self._window, result, self._valid[part].copy())
 
 
-def _holds(starts: NDArray[np.int64], first: int, count: int) -> Mask:
-    """Whether squares that start there hold pixels of first … first + count − 1 of their own."""
-    last = first + count - 1
-    holds: Mask = (starts + FIRST_STEP > first) & ((starts < last) | (starts == first))
-    return holds
+def _lead(share: Probabilities) -> NDArray[np.float32]:
+    """By how much the first class leads the second, of (n, class)."""
+    two = np.partition(share, -2, axis=1)[:, -2:]
+    lead: NDArray[np.float32] = two[:, 1] - two[:, 0]
+    return lead
 
 
 def _inside(window: Window, region: Window) -> Mask:

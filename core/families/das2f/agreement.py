@@ -7,6 +7,7 @@ import numpy as np
 
 from ...results import Strip
 from ...scene.grid import Window
+from .adaptive import Adaptive
 from .modes import Mode, ScenePixels
 
 _SHARE = 0.02
@@ -64,13 +65,19 @@ class Checked:
         """What the mode says of `window`; the agreement grows by the pixels sampled there."""
         strip = self._mode(window)
         draw = np.random.default_rng([window.row, window.column])
-        rows, columns = np.nonzero(strip.valid & (draw.random(strip.valid.shape) < self._share))
+        sampled = strip.valid & (draw.random(strip.valid.shape) < self._share)
+        equal = 0
+        rows, columns = np.nonzero(sampled)
+        if isinstance(self._mode, Adaptive):
+            # These have the class of their own window, which need not be computed again.
+            equal = int((sampled & self._mode.own).sum())
+            rows, columns = np.nonzero(sampled & ~self._mode.own)
         if len(rows):
             block, _ = self._pixels.block(window)
             own = self._pixels.probabilities(block, rows, columns).argmax(axis=1)
-            equal = int((own == strip.probabilities[rows, columns].argmax(axis=1)).sum())
-            before = self.agreement
-            self.agreement = Agreement(before.sampled + len(rows), before.equal + equal)
+            equal += int((own == strip.probabilities[rows, columns].argmax(axis=1)).sum())
+        before = self.agreement
+        self.agreement = Agreement(before.sampled + int(sampled.sum()), before.equal + equal)
         return strip
 
 
