@@ -3,11 +3,31 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .classes import MapClass
-from .errors import JobError
+from .errors import InputError, JobError
 
 VERSION = 1
+_RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img")
+
+
+def rasters_in(path: str) -> list[str]:
+    """The rasters of a folder in the order of their names; any other path by itself.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    folder = Path(path) if path else None
+    if folder is None or not folder.is_dir():
+        return [path]
+    found = sorted(str(one) for one in folder.iterdir() if one.suffix.lower() in _RASTERS)
+    if not found:
+        raise InputError(
+            f"The folder “{folder.name}” holds no raster ({', '.join(_RASTERS)}); choose another "
+            "folder, or the files themselves."
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

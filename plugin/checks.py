@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from qgis.core import (
+    Qgis,
     QgsCoordinateTransform,
     QgsCoordinateTransformContext,
     QgsCsException,
@@ -119,11 +120,24 @@ def check_labels(
     else:
         raise refusals[0]
     if isinstance(labels, QgsVectorLayer):
+        if family.binary:
+            check_outlines(labels)
         check_class_field(family, labels, field)
     elif isinstance(labels, QgsRasterLayer) and image_bands(labels) != 1:
         raise InputError(
             f"The class raster “{labels.name()}” has {_bands(image_bands(labels))}; choose one "
             "with a single band of class numbers."
+        )
+
+
+def check_outlines(layer: QgsVectorLayer) -> None:
+    """Refuse points and lines where the ground that things take up is to be learnt."""
+    kind = layer.geometryType()
+    if kind in (Qgis.GeometryType.Point, Qgis.GeometryType.Line):
+        name = "points" if kind == Qgis.GeometryType.Point else "lines"
+        raise InputError(
+            f"“{layer.name()}” holds {name}; this family learns outlines, so choose polygons "
+            "around the whole of each object, or a class raster."
         )
 
 
@@ -174,6 +188,13 @@ def check_model(path: str, family: Family, tool: str = "predict") -> Card:
             f"{family.key}; use “{tool}{card.family}”, or choose another model."
         )
     return card
+
+
+def check_start_bands(card: Card, images: Mapping[str, Sequence[QgsRasterLayer]]) -> None:
+    """Refuse scenes with fewer bands than the model was trained on, to go on from it."""
+    for role, layers in images.items():
+        for layer in layers:
+            check_card_bands(card, {role: layer})
 
 
 def check_card_bands(card: Card, images: Mapping[str, QgsRasterLayer]) -> None:

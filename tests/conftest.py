@@ -68,3 +68,13 @@ def trained_model(worker_python: Path, sample_scene: Path) -> Path:
     train = ("-m", "core", "train", "das2f", *images, *labels, *short)
     _work(worker_python, *train, "--model", str(model))
     return model
+
+
+@pytest.fixture(scope="session")
+def mining_scene(worker_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with image.tif, coarse and fine outlines and their areas, of 128 × 128 pixels."""
+    folder = tmp_path_factory.mktemp("mines")
+    make = "import pathlib, sys; from core.samples import mining; "
+    call = "mining.write(pathlib.Path(sys.argv[1]), 128)"
+    _work(worker_python, "-c", make + call, str(folder))
+    return folder

@@ -112,15 +112,15 @@ def make(size: int = 256, seed: int = 7) -> MiningScene:
 def write(folder: Path, size: int = 256, seed: int = 7) -> dict[str, Path]:
     """Make a scene and write it into `folder` (made if missing): the files by what they hold.
 
-    IMAGE `image.tif`, LABELS `coarse.gpkg`, AREA `area.gpkg` (what was surveyed for them), FINE
-    `fine.gpkg`, FINE_AREA `fine_area.gpkg` (a part of it, for the second stage), and TRUTH
-    `truth.tif`. The outlines have the fields class_id and class_name.
+    IMAGE `image.tif`, LABELS `coarse.gpkg`, AREA `area.gpkg` (what was surveyed for them),
+    FINE_LABELS `fine.gpkg`, FINE_AREA `fine_area.gpkg` (a part of it, for the second stage), and
+    TRUTH `truth.tif`. The outlines have the fields class_id and class_name.
     """
     scene = make(size, seed)
     folder.mkdir(parents=True, exist_ok=True)
     ground = Ground(GSD)
     paths = {"IMAGE": folder / "image.tif", "LABELS": folder / "coarse.gpkg",
-             "AREA": folder / "area.gpkg", "FINE": folder / "fine.gpkg",
+             "AREA": folder / "area.gpkg", "FINE_LABELS": folder / "fine.gpkg",
              "FINE_AREA": folder / "fine_area.gpkg", "TRUTH": folder / "truth.tif"}  # fmt: skip
     surveyed = shapely.box(0, 0, size, size)
     mapped = _half_with_mines(scene.fine, size)
@@ -128,7 +128,7 @@ def write(folder: Path, size: int = 256, seed: int = 7) -> dict[str, Path]:
     with Together() as together:
         save_image(paths["IMAGE"], scene.image, ground, BANDS, together)
         save_class_raster(paths["TRUTH"], scene.truth, ground, (MINE,), together, nodata=255)
-        for key, shapes in (("LABELS", scene.coarse), ("FINE", known)):
+        for key, shapes in (("LABELS", scene.coarse), ("FINE_LABELS", known)):
             fields = {"class_id": np.ones(len(shapes), np.int32),
                       "class_name": np.full(len(shapes), MINE.name, object)}  # fmt: skip
             save_shapes(paths[key], [_on(ground, one) for one in shapes], fields, together, (MINE,))

@@ -2,7 +2,7 @@
 
 python -m core -                     the wire: the document is the first line of stdin
 python -m core JOB.json              the same document from a file
-python -m core train FAMILY …        also predict, inspect, import, sample
+python -m core train FAMILY …        also refine, predict, inspect
 """
 
 import argparse
@@ -11,14 +11,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 
 from ..errors import InputError
 from ..families import FAMILIES
-from ..family import Family
-from ..job import Features, Job, Source
+from ..family import Family, Refinement
+from ..job import Features, Job, Source, rasters_in
 from ..progress import Event, Progress
 from ..settings import Setting
 from .run import guarded, run_document, run_job
@@ -113,11 +113,17 @@ def _parser() -> argparse.ArgumentParser:
     train = tasks.add_parser("train", help="train a model").add_subparsers(
         dest="family", required=True
     )
+    refine = tasks.add_parser(
+        "refine", help="go on from a model with few, more precise labels"
+    ).add_subparsers(dest="family", required=True)
     predict = tasks.add_parser("predict", help="apply a model").add_subparsers(
         dest="family", required=True
     )
     for family in FAMILIES.values():
         _add_train(train.add_parser(family.key, help=family.title), family)
+        if family.refinement is not None:
+            parser_of_refine = refine.add_parser(family.key, help=family.refinement.title)
+            _add_refine(parser_of_refine, family, family.refinement)
         _add_predict(predict.add_parser(family.key, help=family.title), family)
     inspect = tasks.add_parser("inspect", help="show what a model file says about itself")
     inspect.add_argument("model", help="a *.safetensors file")
@@ -126,14 +132,44 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_train(parser: argparse.ArgumentParser, family: Family) -> None:
+    _add_scenes(parser, family, family.labels)
+    parser.add_argument("--start-model", default="", help="go on from this model")
+    if family.refinement is not None:
+        _add_further(parser, family, "FINE", f"Second stage. {family.refinement.labels}")
+    _add_settings(parser, family.train_settings)
+
+
+def _add_refine(parser: argparse.ArgumentParser, family: Family, how: Refinement) -> None:
+    _add_scenes(parser, family, how.labels)
+    parser.add_argument(
+        "--teacher", required=True, dest="start_model", help="the model to refine; it stays"
+    )
+    _add_further(
+        parser, family, "OLD", "What the teacher learnt from, to measure what is forgotten there."
+    )
+    _add_settings(parser, how.settings)
+
+
+def _add_scenes(parser: argparse.ArgumentParser, family: Family, labels: str) -> None:
     _add_roles(parser, family, "+")
-    parser.add_argument("--labels", required=True, help=family.labels)
+    parser.add_argument("--labels", required=True, help=labels)
     parser.add_argument("--class-field", default="", help="the field with the class")
     parser.add_argument("--area", default="", help="polygons of what was surveyed")
-    parser.add_argument("--start-model", default="", help="go on from this model")
     parser.add_argument("--model", required=True, help="the *.safetensors file to write")
     parser.add_argument("--report", default="", help="the HTML report to write")
-    _add_settings(parser, family.train_settings)
+
+
+def _add_further(parser: argparse.ArgumentParser, family: Family, prefix: str, text: str) -> None:
+    """Scenes and labels of another stage, all optional."""
+    option = prefix.lower()
+    for role in family.roles:
+        parser.add_argument(f"--{option}-{role.key.lower()}", nargs="+",
+                            dest=f"role_{prefix}_{role.key}", help=text)  # fmt: skip
+    parser.add_argument(f"--{option}-labels", dest=f"features_{prefix}_LABELS", help=text)
+    parser.add_argument(f"--{option}-class-field", dest=f"field_{prefix}_LABELS", default="",
+                        help="the field with the class there")  # fmt: skip
+    parser.add_argument(f"--{option}-area", dest=f"features_{prefix}_AREA",
+                        help="polygons of what was surveyed there")  # fmt: skip
 
 
 def _add_predict(parser: argparse.ArgumentParser, family: Family) -> None:
@@ -167,20 +203,34 @@ def _job(options: argparse.Namespace) -> Job:
         return Job("inspect", model=options.model, outputs={"STAC_ITEM": options.stac_item})
     common = {
         "family": options.family,
-        "inputs": _part(given, "role_", lambda paths: tuple(Source(path) for path in paths)),
+        "inputs": _part(given, "role_", _sources),
         "settings": _part(given, "setting_", lambda value: value),
     }
-    if options.task == "train":
+    if options.task in ("train", "refine"):
         return Job(
-            "train",
+            options.task,
             labels=Features(options.labels, field=options.class_field),
             area=Features(options.area) if options.area else None,
             model=options.start_model,
+            features={
+                key.removeprefix("features_"): Features(str(path), field=_field(given, key))
+                for key, path in given.items()
+                if key.startswith("features_") and path
+            },
             outputs={"MODEL": options.model, "REPORT": options.report},
             **common,
         )
     outputs = {key.upper(): given[key] for key in ("classes", "confidence", "polygons")}
     return Job("predict", model=options.model, outputs=outputs, **common)
+
+
+def _sources(paths: Iterable[str]) -> tuple[Source, ...]:
+    """Images from files, and from folders all that are there."""
+    return tuple(Source(one) for path in paths for one in rasters_in(path))
+
+
+def _field(given: dict[str, object], key: str) -> str:
+    return str(given.get(key.replace("features_", "field_"), ""))
 
 
 def _part(

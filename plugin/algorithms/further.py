@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
     QgsRasterLayer,
+    QgsVectorLayer,
 )
 
 from ...core.errors import InputError
@@ -21,6 +22,7 @@ from ..checks import check_images, check_labels
 from ..sources import PreparedFeatures, PreparedRaster
 from .base import Parameters, Preparation
 from .forms import with_help
+from .scenes import raster_layers
 
 _LABEL_TYPES = [
     QgsProcessing.SourceType.TypeVectorPolygon,
@@ -79,6 +81,7 @@ class FurtherScenes:
         """
         images, labels = self._given(algorithm, parameters, context)
         if labels is None and not any(images.values()):
+            self._refuse_lonely_area(algorithm, parameters, context)
             return []
         reference = self.family.reference_role
         if labels is None:
@@ -94,8 +97,22 @@ class FurtherScenes:
                 )
         transforms = context.transformContext()
         check_images(self.family, images, transforms)
-        check_labels(self.family, labels, "", images[reference.key], transforms)
+        field = self._field(algorithm, parameters, context, labels)
+        check_labels(self.family, labels, field, images[reference.key], transforms)
         return [*(one for some in images.values() for one in some), labels]
+
+    def _refuse_lonely_area(
+        self,
+        algorithm: QgsProcessingAlgorithm,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+    ) -> None:
+        area = self._name("AREA")
+        if algorithm.parameterAsSource(parameters, area, context) is not None:
+            raise InputError(
+                f"{self._name(self.family.reference_role.key)} and {self._name('LABELS')} are "
+                f"missing, although {area} is given; give all three, or none."
+            )
 
     def prepare(
         self,
@@ -118,10 +135,16 @@ class FurtherScenes:
             self._features[name] = PreparedFeatures.of_raster(labels, context)
         else:
             source = algorithm.parameterAsSource(parameters, name, context)
-            self._features[name] = PreparedFeatures.of_vector(source, "", labels)
+            field = self._field(algorithm, parameters, context, labels)
+            self._features[name] = PreparedFeatures.of_vector(source, field, labels)
         area = algorithm.parameterAsSource(parameters, self._name("AREA"), context)
         if area is not None:
             self._features[self._name("AREA")] = PreparedFeatures.of_vector(area)
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """The parameters that take several images."""
+        return tuple(self._name(role.key) for role in self.family.roles)
 
     @property
     def count(self) -> int:
@@ -142,6 +165,18 @@ class FurtherScenes:
         """Labels and area as files."""
         return {name: files.features(one, name.lower()) for name, one in self._features.items()}
 
+    def _field(
+        self,
+        algorithm: QgsProcessingAlgorithm,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        labels: QgsMapLayer,
+    ) -> str:
+        """The tool's class field, where these labels have it, too; else every feature counts."""
+        field = algorithm.parameterAsString(parameters, "CLASS_FIELD", context)
+        has = isinstance(labels, QgsVectorLayer) and labels.fields().lookupField(field) >= 0
+        return field if field and has else ""
+
     def _name(self, part: str) -> str:
         return f"{self.prefix}_{part}"
 
@@ -151,8 +186,8 @@ class FurtherScenes:
         parameters: Parameters,
         context: QgsProcessingContext,
     ) -> tuple[dict[str, list[QgsRasterLayer]], QgsMapLayer | None]:
-        images = {}
-        for role in self.family.roles:
-            layers = algorithm.parameterAsLayerList(parameters, self._name(role.key), context)
-            images[role.key] = [one for one in layers if isinstance(one, QgsRasterLayer)]
+        images = {
+            role.key: raster_layers(algorithm, parameters, self._name(role.key), context)
+            for role in self.family.roles
+        }
         return images, algorithm.parameterAsLayer(parameters, self._name("LABELS"), context)

@@ -25,6 +25,12 @@ from .base import Parameters, TerraweaveAlgorithm, make_folders
 from .forms import parameter_of, with_help
 
 _SMALLEST, _LARGEST, _USUAL = 64, 4096, 256
+_VECTORS = {
+    "LABELS": "Labels",
+    "AREA": "Surveyed area",
+    "FINE_LABELS": "Labels, precise",
+    "FINE_AREA": "Surveyed area, precise labels",
+}
 
 
 class SampleSceneAlgorithm(TerraweaveAlgorithm):
@@ -61,7 +67,8 @@ class SampleSceneAlgorithm(TerraweaveAlgorithm):
         self.addParameter(QgsProcessingParameterFolderDestination("FOLDER", "Folder"))
         for key, title in _rasters().items():
             self.addOutput(QgsProcessingOutputRasterLayer(key, title))
-        self.addOutput(QgsProcessingOutputVectorLayer("LABELS", "Labels"))
+        for key, title in _VECTORS.items():
+            self.addOutput(QgsProcessingOutputVectorLayer(key, title))
 
     def check(self, parameters: Parameters, context: QgsProcessingContext) -> None:
         """Refuse a folder that cannot be written to."""
@@ -95,7 +102,7 @@ class SampleSceneAlgorithm(TerraweaveAlgorithm):
     def _load(self, parts: dict[str, str], context: QgsProcessingContext) -> None:
         if context.project() is None:
             return
-        titles = _rasters()
+        titles = {**_rasters(), **_VECTORS}
         for key, path in parts.items():
             details = QgsProcessingContext.LayerDetails(
                 f"Sample: {titles.get(key, _spoken(key))}", context.project(), key

@@ -1,5 +1,6 @@
 """Trains a model of one family: `traindas2f` and its siblings."""
 
+from contextlib import suppress
 from typing import Any
 
 from qgis.core import (
@@ -25,7 +26,13 @@ from qgis.core import (
 from ...core.errors import InputError
 from ...core.family import Family
 from ...core.job import Job, Source
-from ..checks import check_images, check_labels, check_model, check_output
+from ..checks import (
+    check_images,
+    check_labels,
+    check_model,
+    check_output,
+    check_start_bands,
+)
 from ..sources import PreparedFeatures, PreparedRaster
 from .base import (
     Parameters,
@@ -38,6 +45,7 @@ from .base import (
 from .field_widget import following_field
 from .forms import family_help, parameter_of, setting_values, with_help
 from .further import FurtherScenes
+from .scenes import raster_layers, without_folders
 
 SCORES = (
     ("OA", "Overall accuracy"),
@@ -52,9 +60,10 @@ CLASS_SCORES = (
     ("RECALL", "Recall of the class"),
     ("THRESHOLD", "Threshold of the probability"),
 )
+_POINTS = QgsProcessing.SourceType.TypeVectorPoint
 _LABEL_TYPES = [
     QgsProcessing.SourceType.TypeVectorPolygon,
-    QgsProcessing.SourceType.TypeVectorPoint,
+    _POINTS,
     QgsProcessing.SourceType.TypeRaster,
 ]
 
@@ -98,7 +107,10 @@ class TrainAlgorithm(TerraweaveAlgorithm):
             layers = QgsProcessingParameterMultipleLayers(
                 role.key, role.title, QgsProcessing.SourceType.TypeRaster
             )
-            several = "Several layers are several scenes, in the same order for every image."
+            several = (
+                "Several layers are several scenes, in the same order for every image; a folder "
+                "stands for the rasters in it."
+            )
             self.addParameter(with_help(layers, f"{role.help} {several}"))
         self._add_labels()
         self._add_start()
@@ -110,7 +122,8 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         self._add_outputs()
 
     def _add_labels(self) -> None:
-        labels = QgsProcessingParameterMapLayer("LABELS", "Labels", types=_LABEL_TYPES)
+        types = [one for one in _LABEL_TYPES if not (self.family.binary and one == _POINTS)]
+        labels = QgsProcessingParameterMapLayer("LABELS", "Labels", types=types)
         self.addParameter(with_help(labels, self.LABELS_HELP or self.family.labels))
         selected = QgsProcessingParameterBoolean(
             "LABELS_SELECTED_ONLY", "Selected labels only", defaultValue=False
@@ -167,7 +180,9 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         return (*CLASS_SCORES, *SCORES) if self.family.binary else SCORES
 
     def preprocessParameters(self, parameters: Parameters) -> Parameters:
-        """Take “selected features only” also in the form that other tools use for it."""
+        """Take folders of images, and “selected features only” as other tools write it."""
+        with suppress(InputError):
+            parameters = without_folders(parameters, self._image_names)
         value = parameters.get("LABELS")
         if not isinstance(value, QgsProcessingFeatureSourceDefinition):
             return parameters
@@ -182,7 +197,17 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext
     ) -> tuple[bool, str]:
         """Whether the values can work, as far as can be seen without starting the worker."""
+        try:
+            parameters = without_folders(parameters, self._image_names)
+        except InputError as error:
+            return False, str(error)
         return super().checkParameterValues(self.preprocessParameters(parameters), context)
+
+    @property
+    def _image_names(self) -> list[str]:
+        """The parameters that take several images."""
+        own = [role.key for role in self.family.roles]
+        return [*own, *(self.further.image_names if self.further else ())]
 
     def check(self, parameters: Parameters, context: QgsProcessingContext) -> None:
         """Refuse images, labels, models and outputs that cannot work."""
@@ -196,7 +221,7 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         self._check_selection(labels, parameters, context)
         start = self.parameterAsString(parameters, self.START, context)
         if start:
-            check_model(start, self.family, tool="train")
+            check_start_bands(check_model(start, self.family, tool="train"), images)
         setting_values(self, self.settings, parameters, context)
         further = self.further.check(self, parameters, context) if self.further else []
         inputs = [*(layer for some in images.values() for layer in some), labels, *further]
@@ -272,8 +297,7 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         """The raster layers of each role."""
         images = {}
         for role in self.family.roles:
-            layers = self.parameterAsLayerList(parameters, role.key, context)
-            images[role.key] = [one for one in layers if isinstance(one, QgsRasterLayer)]
+            images[role.key] = raster_layers(self, parameters, role.key, context)
             if not images[role.key]:
                 raise InputError(
                     f"{role.title} ({role.key}) is missing or cannot be opened; choose a raster "
@@ -285,9 +309,8 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         parameters = self.preprocessParameters(parameters)
         layer = self.parameterAsLayer(parameters, "LABELS", context)
         if not isinstance(layer, QgsVectorLayer | QgsRasterLayer):
-            raise InputError(
-                "Labels (LABELS) are missing; choose polygons, points or a class raster."
-            )
+            kinds = "polygons" if self.family.binary else "polygons, points"
+            raise InputError(f"Labels (LABELS) are missing; choose {kinds} or a class raster.")
         return layer
 
     def _prepare_labels(

@@ -86,7 +86,7 @@ def test_a_size_out_of_range_is_refused(size: int) -> None:
     ("family", "keys"),
     [
         ("hpclnet", {"IMAGE", "DEM", "LABELS", "AREA", "TRUTH"}),
-        ("minec2fnet", {"IMAGE", "LABELS", "AREA", "FINE", "FINE_AREA", "TRUTH"}),
+        ("minec2fnet", {"IMAGE", "LABELS", "AREA", "FINE_LABELS", "FINE_AREA", "TRUTH"}),
     ],
 )
 def test_the_task_writes_the_scene_and_names_its_files(
