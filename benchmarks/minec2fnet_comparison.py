@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from segmentation import Notebook, forest, measure, paired, scored, sites_of
 from terraweave.core.families.minec2fnet import MINEC2FNET
-from terraweave.core.families.minec2fnet.design import Earlier, FootprintDesign
+from terraweave.core.families.minec2fnet.design import FootprintDesign
 from terraweave.core.job import Features, Job, Source
+from terraweave.core.segmentation.earlier import Earlier
 from terraweave.core.settings import Value, resolve
 
 SILENT: dict[str, Value] = {"lambda_prediction": 0.0, "lambda_feature": 0.0}

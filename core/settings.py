@@ -177,6 +177,30 @@ SEED = Setting(
     maximum=2**31 - 1,
 )
 
+LEARNING_RATE = Setting(
+    key="learning_rate",
+    title="Learning rate",
+    help="The size of a training step. Larger learns faster and may not settle.",
+    default=0.002,
+    minimum=1e-6,
+    maximum=0.1,
+)
+MEASURING = (REFIT, VALIDATION_SHARE, CROSS_VALIDATION, BLOCK, SEED, DEVICE)
+"""What every training ends its form with: how it is measured, and where it runs."""
+
+
+def batch_setting(default: int, least: int = 1) -> Setting:
+    """The number of windows in a step, with the family's own default."""
+    return Setting(
+        key="batch",
+        title="Batch",
+        help="Windows in one training step. Larger is steadier and needs more memory.",
+        default=default,
+        minimum=least,
+        maximum=4096,
+        unit="windows",
+    )
+
 
 def epochs_setting(default: int, meaning: str) -> Setting:
     """The number of epochs, with the family's own default; `meaning` says what an epoch is."""

@@ -2,14 +2,12 @@
 
 from ...family import Family, Recipe, Reference, Role
 from ...settings import (
-    BLOCK,
-    CROSS_VALIDATION,
     DEVICE,
-    REFIT,
-    SEED,
-    VALIDATION_SHARE,
+    LEARNING_RATE,
+    MEASURING,
     Choice,
     Setting,
+    batch_setting,
     epochs_setting,
 )
 
@@ -107,29 +105,9 @@ DAS2F = Family(
                 Choice("published", "Two linear maps of all tokens"),
             ),
         ),
-        Setting(
-            key="batch",
-            title="Batch",
-            help="Windows in one training step. Larger is steadier and needs more memory.",
-            default=32,
-            minimum=2,
-            maximum=4096,
-            unit="windows",
-        ),
-        Setting(
-            key="learning_rate",
-            title="Learning rate",
-            help="The size of a training step. Larger learns faster and may not settle.",
-            default=0.002,
-            minimum=1e-6,
-            maximum=0.1,
-        ),
-        REFIT,
-        VALIDATION_SHARE,
-        CROSS_VALIDATION,
-        BLOCK,
-        SEED,
-        DEVICE,
+        batch_setting(32, least=2),
+        LEARNING_RATE,
+        *MEASURING,
     ),
     predict_settings=(
         Setting(

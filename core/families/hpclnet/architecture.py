@@ -1,9 +1,9 @@
 """The numbers that define an HPCL-Net; torch-free, and safe to read from a stranger's file."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
+from ...architecture import numbers_in
 from ...errors import ModelFileError
 
 VARIANTS = ("fusion", "image", "dem", "stacked")
@@ -79,17 +79,7 @@ class Architecture:
         Raises:
             ModelFileError: a number is missing, unknown or out of bounds.
         """
-        if not isinstance(data, Mapping):
-            raise ModelFileError("The model card has no architecture; the file is damaged.")
-        names = {field.name for field in fields(cls)}
-        for name in sorted(names - set(data)):
-            raise ModelFileError(f"The model card's architecture lacks “{name}”.")
-        for name in sorted(set(data) - names, key=str):
-            raise ModelFileError(
-                f"The model card's architecture has an unknown number “{name}”; "
-                "the file may come from a newer version."
-            )
-        return cls(**data)
+        return cls(**numbers_in(data, {field.name for field in fields(cls)}))
 
 
 def _unusable(name: str, value: object, remedy: str) -> ModelFileError:

@@ -1,7 +1,6 @@
 """What HPCL-Net brings to the shared training of segmenting families."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,12 +8,13 @@ from torch import nn
 
 from ...card import Band, Card, CardInput
 from ...device import Device
-from ...errors import InputError, ModelFileError
+from ...errors import InputError
 from ...family import Family
-from ...model_file import load_into
 from ...scene.source import Mask, RasterFacts
 from ...segmentation.design import Effort
+from ...segmentation.earlier import Earlier, read_earlier
 from ...segmentation.sampler import Ground, Sampler, channel_statistics
+from ...segmentation.segmenter import TrainedSegmenter
 from ...segmentation.sites import Site, Sites
 from ...settings import Value
 from ...training.loop import Plan, State
@@ -22,7 +22,6 @@ from . import HPCLNET
 from .architecture import Architecture
 from .hyperpixel_learning import Contrast
 from .network import HpclNet
-from .segmenter import HpclSegmenter
 from .statistics import Statistics
 from .trainee import HpclTrainee, Lesson
 from .view import DEM, IMAGE, METRES, RELATIVE, SLOPE, TERRAIN, TerrainView
@@ -35,33 +34,13 @@ _TOO_FLAT = 0.05 / 90
 _LEAST_RELIEF = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """A model to start from: its card, and its weights on the CPU."""
-
-    card: Card
-    state: State
-
-    @property
-    def architecture(self) -> Architecture:
-        """The numbers of its network."""
-        return Architecture.from_json(self.card.architecture)
-
-
 def earlier_model(path: str, card: Card) -> Earlier:
-    """The model file at `path`, to start from.
+    """The model file at `path`, to start from; see `read_earlier` for what it raises."""
+    return read_earlier(path, card, HPCLNET, lambda one: HpclNet(_architecture_of(one)))
 
-    Raises:
-        ModelFileError: it is of another family, or its weights do not fit its card.
-    """
-    if card.family != HPCLNET.key:
-        raise ModelFileError(
-            f"The model {card.name} is of the family {card.family}; choose a model that "
-            f"“{HPCLNET.title}” trained."
-        )
-    network = HpclNet(Architecture.from_json(card.architecture))
-    load_into(network, path)
-    return Earlier(card, network.state_dict())
+
+def _architecture_of(card: Card) -> Architecture:
+    return Architecture.from_json(card.architecture)
 
 
 class HpclDesign:
@@ -86,13 +65,15 @@ class HpclDesign:
         plan = Plan(int(settings["epochs"]), STEPS_PER_EPOCH, float(settings["learning_rate"]))
         # Windows may look across the gap, but no label does.
         self.effort = Effort(plan, int(settings["batch"]), window, gap=window // 8)
-        self.working_gsd = (
-            earlier.architecture.working_gsd if earlier else float(settings["working_gsd"])
-        )
+        self.working_gsd = earlier.working_gsd if earlier else float(settings["working_gsd"])
 
     def view(self, facts: Mapping[str, RasterFacts]) -> TerrainView:
         """The bands of the image, and terrain in metres."""
-        wide = self._earlier.architecture.wide if self._earlier else float(self.settings["wide"])
+        wide = (
+            _architecture_of(self._earlier.card).wide
+            if self._earlier
+            else float(self.settings["wide"])
+        )
         metres = METRES[str(self.settings["vertical_unit"])]
         return TerrainView(len(facts[IMAGE].bands), wide, metres)
 
@@ -132,7 +113,7 @@ class HpclDesign:
     def architecture(self, sites: Sites) -> Mapping[str, object]:
         """The network's numbers."""
         if self._earlier is not None:
-            return self._earlier.architecture.to_json()
+            return _architecture_of(self._earlier.card).to_json()
         settings = self.settings
         return Architecture(
             image_bands=len(sites.facts[0][IMAGE].bands),
@@ -198,9 +179,9 @@ class HpclDesign:
 
     def segmenter(
         self, network: nn.Module, statistics: Statistics, device: Device
-    ) -> HpclSegmenter:
+    ) -> TrainedSegmenter:
         """The network as it is applied, to channels that have been read already."""
-        return HpclSegmenter(TerrainView(len(statistics.mean)), network, statistics)
+        return TrainedSegmenter(TerrainView(len(statistics.mean)), network, statistics)
 
     def exported(self, state: State) -> State:
         """All of the network; projector and momentum encoder never were in it."""

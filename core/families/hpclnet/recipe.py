@@ -19,6 +19,7 @@ from ...segmentation.attributes import OwnAttributes, Part
 from ...segmentation.foresee import foresee_prediction, foresee_training
 from ...segmentation.learn import learn
 from ...segmentation.predict import Make, predict
+from ...segmentation.segmenter import TrainedSegmenter
 from ...settings import resolve
 from . import HPCLNET
 from .architecture import Architecture
@@ -26,7 +27,6 @@ from .attributes import FIELDS, described
 from .backdrop import shaded_relief
 from .design import HpclDesign, earlier_model
 from .network import HpclNet
-from .segmenter import HpclSegmenter
 from .statistics import Statistics
 from .view import DEM, METRES, TerrainView
 
@@ -95,7 +95,7 @@ def _make_of(job: Job, metres: float) -> Make:
     return lambda card, device: segmenter_of(job.model, card, device, metres)
 
 
-def segmenter_of(path: str, card: Card, device: torch.device, metres: float) -> HpclSegmenter:
+def segmenter_of(path: str, card: Card, device: torch.device, metres: float) -> TrainedSegmenter:
     """The trained network of the model file at `path`, on `device`.
 
     Raises:
@@ -105,7 +105,7 @@ def segmenter_of(path: str, card: Card, device: torch.device, metres: float) -> 
     network = HpclNet(architecture)
     load_into(network, path)
     view = TerrainView(architecture.image_bands, architecture.wide, metres)
-    return HpclSegmenter(view, network.to(device), Statistics.of_card(card))
+    return TrainedSegmenter(view, network.to(device), Statistics.of_card(card))
 
 
 def warn_of_pictures(job: Job, progress: Progress) -> None:

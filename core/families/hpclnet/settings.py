@@ -2,13 +2,11 @@
 
 from ...segmentation.settings import segmentation_settings
 from ...settings import (
-    BLOCK,
-    CROSS_VALIDATION,
-    DEVICE,
-    SEED,
-    VALIDATION_SHARE,
+    LEARNING_RATE,
+    MEASURING,
     Choice,
     Setting,
+    batch_setting,
     epochs_setting,
 )
 
@@ -88,23 +86,8 @@ NETWORK = (
 )
 
 STEPS = (
-    Setting(
-        key="batch",
-        title="Batch",
-        help="Windows in one training step. Larger is steadier and needs more memory.",
-        default=8,
-        minimum=1,
-        maximum=4096,
-        unit="windows",
-    ),
-    Setting(
-        key="learning_rate",
-        title="Learning rate",
-        help="The size of a training step. Larger learns faster and may not settle.",
-        default=0.002,
-        minimum=1e-6,
-        maximum=0.1,
-    ),
+    batch_setting(8),
+    LEARNING_RATE,
     Setting(
         key="jitter",
         title="Change of light",
@@ -160,27 +143,13 @@ CONTRAST = (
     ),
 )
 
-REFIT = Setting(
-    key="refit",
-    title="Train on all labels at the end",
-    help="After the held-out blocks have measured the model, train once more with the same "
-    "settings on all labels. The map gets better; the scores stay those of the measured model. "
-    "Takes about twice as long.",
-    default=True,
-)
-
 TRAIN_SETTINGS = (
     epochs_setting(15, "An epoch is 30 batches of windows from all scenes."),
     VERTICAL_UNIT,
     *NETWORK,
     *STEPS,
     *CONTRAST,
-    REFIT,
-    VALIDATION_SHARE,
-    CROSS_VALIDATION,
-    BLOCK,
-    SEED,
-    DEVICE,
+    *MEASURING,
 )
 PREDICT_SETTINGS = (
     VERTICAL_UNIT,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ...architecture import numbers_in
 from ...errors import ModelFileError
 
 _MOST_BANDS = 512
@@ -68,9 +69,8 @@ class Architecture:
         Raises:
             ModelFileError: a number is missing or out of bounds.
         """
-        if not isinstance(data, Mapping):
-            raise ModelFileError("The model card has no architecture; the file is damaged.")
-        for name in ("bands", "profile"):
-            if name not in data:
-                raise ModelFileError(f"The model card's architecture lacks “{name}”.")
-        return cls(data["bands"], str(data["profile"]))
+        own = ("bands", "profile")
+        if isinstance(data, Mapping):
+            data = {name: value for name, value in data.items() if name in own}
+        numbers = numbers_in(data, own)
+        return cls(numbers["bands"], str(numbers["profile"]))

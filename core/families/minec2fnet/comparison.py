@@ -5,12 +5,12 @@ from typing import Any
 
 from ...classes import MapClass
 from ...report.training import Table
+from ...segmentation.earlier import Earlier
 from ...segmentation.judging import model_threshold
 from ...segmentation.learn import SegmentationCourse, earlier_scores
 from ...segmentation.tables import boundary
 from ...segmentation.validation import Judged, pooled
 from ...segmentation.view import Segmenter
-from .design import Earlier
 
 Row = tuple[str | float | None, ...]
 _OUTLINE_PIXELS = 2.0

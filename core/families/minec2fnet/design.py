@@ -1,19 +1,18 @@
 """What MineC2FNet brings to the shared training: stage 1 on coarse labels, stage 2 on fine ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from ...card import Band, Card, CardInput
 from ...device import Device
-from ...errors import ModelFileError
 from ...family import Family
-from ...model_file import load_into
 from ...scene.source import Mask, RasterFacts
 from ...segmentation.design import Effort
+from ...segmentation.earlier import Earlier, read_earlier
 from ...segmentation.sampler import Ground, Sampler, channel_statistics
+from ...segmentation.segmenter import TrainedSegmenter
 from ...segmentation.sites import IGNORED, Site, Sites
 from ...settings import Value
 from ...training.loop import Evaluation, Plan, State
@@ -23,7 +22,6 @@ from .augmentation import Augmentation
 from .distillation import Distillation
 from .labels import coarse_target
 from .network import FootprintNet
-from .segmenter import MineC2FSegmenter
 from .statistics import Statistics
 from .trainee import CoarseTrainee, FineTrainee, Lesson
 from .view import ROLE, ImageView
@@ -33,50 +31,25 @@ STEPS_PER_EPOCH = 20
 _RED_ENDS = 0.7
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """An earlier model, teacher or start: its card, and its weights on the CPU."""
-
-    card: Card
-    state: State
-
-    def network(self) -> FootprintNet:
-        """The network as it was."""
-        network = FootprintNet(Architecture.from_json(self.card.architecture))
-        network.load_state_dict(self.state)
-        return network
-
-    @property
-    def statistics(self) -> Statistics:
-        """Mean and deviation of the first training part; whoever goes on keeps them."""
-        return Statistics.of_card(self.card.input(ROLE))
-
-    @property
-    def working_gsd(self) -> float:
-        """The pixel size in metres that the model works on."""
-        return float(str(self.card.architecture["working_gsd"]))
-
-
 def earlier_model(path: str, card: Card) -> Earlier:
-    """The model file at `path`, to start from or to learn from.
+    """The model file at `path`, to start or learn from; see `read_earlier` for what it raises."""
+    return read_earlier(path, card, MINEC2FNET, _built)
 
-    Raises:
-        ModelFileError: it is of another family, or its weights do not fit its card.
-    """
-    if card.family != MINEC2FNET.key:
-        raise ModelFileError(
-            f"The model {card.name} is of the family {card.family}; choose a model that "
-            f"“{MINEC2FNET.title}” trained."
-        )
-    network = FootprintNet(Architecture.from_json(card.architecture))
-    size = card.architecture.get("working_gsd")
-    if not isinstance(size, int | float) or not size > 0:
-        raise ModelFileError(
-            f"The card of the model {card.name} has no working pixel size; the file is damaged. "
-            "Take another copy of it, or train a model again."
-        )
-    load_into(network, path)
-    return Earlier(card, network.state_dict())
+
+def network_of(earlier: Earlier) -> FootprintNet:
+    """The network as it was."""
+    network = _built(earlier.card)
+    network.load_state_dict(earlier.state)
+    return network
+
+
+def statistics_of(earlier: Earlier) -> Statistics:
+    """Mean and deviation of the first training part; whoever goes on keeps them."""
+    return Statistics.of_card(earlier.card.input(ROLE))
+
+
+def _built(card: Card) -> FootprintNet:
+    return FootprintNet(Architecture.from_json(card.architecture))
 
 
 class FootprintDesign:
@@ -126,7 +99,7 @@ class FootprintDesign:
     def statistics(self, grounds: Sequence[Ground]) -> Statistics:
         """Those of the training ground, or the earlier model's."""
         if self._earlier is not None:
-            return self._earlier.statistics
+            return statistics_of(self._earlier)
         mean, deviation = channel_statistics(grounds)
         return Statistics(*(torch.tensor(one, dtype=torch.float32) for one in (mean, deviation)))
 
@@ -160,7 +133,7 @@ class FootprintDesign:
     def network(self, architecture: Mapping[str, object]) -> nn.Module:
         """A network with random weights, or with the earlier model's."""
         if self._earlier is not None:
-            return self._earlier.network()
+            return network_of(self._earlier)
         return FootprintNet(Architecture.from_json(architecture))
 
     def trainee(
@@ -178,14 +151,14 @@ class FootprintDesign:
         lesson = Lesson(sampler, statistics, how, int(self.settings["seed"]), device.torch)
         if self._earlier is None or not self._fine:
             return CoarseTrainee(network, lesson, _unasked)
-        teacher = self._earlier.network().to(device.torch)
+        teacher = network_of(self._earlier).to(device.torch)
         return FineTrainee(network, teacher, lesson, distillation_of(self.settings), _unasked)
 
     def segmenter(
         self, network: nn.Module, statistics: Statistics, device: Device
-    ) -> MineC2FSegmenter:
+    ) -> TrainedSegmenter:
         """The network as it is applied, to bands that are reflectance already."""
-        return MineC2FSegmenter(ImageView(len(statistics.mean)), network, statistics)
+        return TrainedSegmenter(ImageView(len(statistics.mean)), network, statistics)
 
     def exported(self, state: State) -> State:
         """All of the weights."""

@@ -6,12 +6,13 @@ from ...card import Card, read_card
 from ...estimate import Estimate
 from ...job import Job
 from ...progress import Progress
+from ...segmentation.earlier import Earlier
 from ...segmentation.foresee import foresee_training
 from ...segmentation.sites import Sites
 from ...settings import resolve
 from . import MINEC2FNET
 from .architecture import Architecture
-from .design import Earlier, FootprintDesign, earlier_model, expected_card
+from .design import FootprintDesign, earlier_model, expected_card
 from .learn import of_stage
 from .network import FootprintNet
 from .view import ROLE

@@ -13,9 +13,11 @@ from ...progress import Progress
 from ...report.training import Table
 from ...scene.aside import check_writable
 from ...segmentation.division import divide
+from ...segmentation.earlier import Earlier
 from ...segmentation.judging import model_threshold
 from ...segmentation.learn import Learnt, SegmentationCourse, learn as learn_segmentation
 from ...segmentation.leaving_out import Kept, kept_ground, left_out
+from ...segmentation.segmenter import TrainedSegmenter
 from ...segmentation.sites import IGNORED, Sites, read_sites
 from ...segmentation.validation import HeldOut
 from ...segmentation.view import Segmenter
@@ -23,8 +25,7 @@ from ...settings import Value, resolve
 from ...training.phases import Measured, check_outputs
 from . import MINEC2FNET
 from .comparison import forgotten, gained, remembered
-from .design import Earlier, FootprintDesign, earlier_model, expected_card
-from .segmenter import MineC2FSegmenter
+from .design import FootprintDesign, earlier_model, expected_card, network_of, statistics_of
 from .settings import REFINE_SETTINGS
 from .view import ROLE, ImageView
 
@@ -206,7 +207,7 @@ def _applied(teacher: Earlier, settings: Mapping[str, Value]) -> Segmenter:
     """The teacher where the settings say."""
     device = choose_device(str(settings["device"])).torch
     view = ImageView.of_card(teacher.card, settings)
-    return MineC2FSegmenter(view, teacher.network().to(device), teacher.statistics)
+    return TrainedSegmenter(view, network_of(teacher).to(device), statistics_of(teacher))
 
 
 def of_stage(job: Job, prefix: str) -> Job | None:

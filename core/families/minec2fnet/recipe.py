@@ -9,12 +9,12 @@ from ...job import Job
 from ...progress import Progress
 from ...segmentation.foresee import foresee_prediction
 from ...segmentation.predict import Make, predict
+from ...segmentation.segmenter import TrainedSegmenter
 from ...settings import resolve
 from . import MINEC2FNET
-from .design import earlier_model
+from .design import earlier_model, network_of, statistics_of
 from .foresee import foresee
 from .learn import learn, refine
-from .segmenter import MineC2FSegmenter
 from .view import ImageView
 
 
@@ -53,9 +53,9 @@ class MineC2FNetRecipe:
 def _make_of(job: Job) -> Make:
     settings = resolve(MINEC2FNET.predict_settings, job.settings)
 
-    def make(card: Card, device: torch.device) -> MineC2FSegmenter:
+    def make(card: Card, device: torch.device) -> TrainedSegmenter:
         model = earlier_model(job.model, card)
         view = ImageView.of_card(card, settings)
-        return MineC2FSegmenter(view, model.network().to(device), model.statistics)
+        return TrainedSegmenter(view, network_of(model).to(device), statistics_of(model))
 
     return make

@@ -2,14 +2,11 @@
 
 from ...segmentation.settings import segmentation_settings
 from ...settings import (
-    BLOCK,
-    CROSS_VALIDATION,
-    DEVICE,
-    REFIT,
-    SEED,
-    VALIDATION_SHARE,
+    LEARNING_RATE,
+    MEASURING,
     Choice,
     Setting,
+    batch_setting,
     epochs_setting,
 )
 
@@ -200,23 +197,8 @@ DISTILLATION = (
 )
 
 STEPS = (
-    Setting(
-        key="batch",
-        title="Batch",
-        help="Windows in one training step. Larger is steadier and needs more memory.",
-        default=16,
-        minimum=1,
-        maximum=4096,
-        unit="windows",
-    ),
-    Setting(
-        key="learning_rate",
-        title="Learning rate",
-        help="The size of a training step. Larger learns faster and may not settle.",
-        default=0.002,
-        minimum=1e-6,
-        maximum=0.1,
-    ),
+    batch_setting(16),
+    LEARNING_RATE,
 )
 
 TRAIN_SETTINGS = (
@@ -226,24 +208,14 @@ TRAIN_SETTINGS = (
     *COARSE,
     *STEPS,
     *DISTILLATION,
-    REFIT,
-    VALIDATION_SHARE,
-    CROSS_VALIDATION,
-    BLOCK,
-    SEED,
-    DEVICE,
+    *MEASURING,
 )
 REFINE_SETTINGS = (
     epochs_setting(4, "An epoch is 20 batches of windows from all scenes."),
     *STEPS,
     *OTHER_PRODUCT,
     *(one for one in DISTILLATION if one.key != "fine_epochs"),
-    REFIT,
-    VALIDATION_SHARE,
-    CROSS_VALIDATION,
-    BLOCK,
-    SEED,
-    DEVICE,
+    *MEASURING,
 )
 PREDICT_SETTINGS = (
     *segmentation_settings(hysteresis=0.1, closing=1, fill_holes=5_000.0, minimum_area=10_000.0),

@@ -15,11 +15,11 @@ from terraweave.core.errors import ModelFileError
 from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.architecture import Architecture
 from terraweave.core.families.minec2fnet.design import (
-    Earlier,
     FootprintDesign,
     distillation_of,
     droppable_bands,
     earlier_model,
+    network_of,
 )
 from terraweave.core.families.minec2fnet.distillation import FEATURES, TRUSTS, Distillation
 from terraweave.core.families.minec2fnet.labels import BOUNDARIES
@@ -28,6 +28,7 @@ from terraweave.core.families.minec2fnet.trainee import CoarseTrainee, FineTrain
 from terraweave.core.families.minec2fnet.view import ImageView
 from terraweave.core.model_file import write_model
 from terraweave.core.scene.grid import Grid, Shape
+from terraweave.core.segmentation.earlier import Earlier
 from terraweave.core.segmentation.sampler import Sampler
 from terraweave.core.segmentation.sites import IGNORED, Site
 from terraweave.core.settings import Value, resolve
@@ -181,7 +182,7 @@ def test_a_model_file_becomes_an_earlier_model(tmp_path: Path) -> None:
     write_model(tmp_path / "coarse.safetensors", one.card, one.state)
     found = earlier_model(str(tmp_path / "coarse.safetensors"), one.card)
     bands = torch.randn(1, 4, 32, 32)
-    assert torch.equal(found.network()(bands), one.network()(bands))
+    assert torch.equal(network_of(found)(bands), network_of(one)(bands))
 
 
 def test_a_model_of_another_family_is_refused() -> None:

@@ -12,7 +12,6 @@ from terraweave.core.card import Band, Card, CardInput
 from terraweave.core.classes import MapClass
 from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.network import FootprintNet
-from terraweave.core.families.minec2fnet.segmenter import MineC2FSegmenter
 from terraweave.core.families.minec2fnet.statistics import Statistics
 from terraweave.core.families.minec2fnet.view import ImageView
 from terraweave.core.job import Source
@@ -20,6 +19,7 @@ from terraweave.core.progress import Progress
 from terraweave.core.scene.grid import Window
 from terraweave.core.scene.scene import Scene, open_scene
 from terraweave.core.segmentation.orientations import ORIENTATIONS, turned
+from terraweave.core.segmentation.segmenter import TrainedSegmenter
 from terraweave.core.settings import resolve
 
 
@@ -58,9 +58,9 @@ def test_bands_turn_as_pictures_do(orientation: int) -> None:
     assert torch.equal(ImageView(4).turned(values, orientation), turned(values, orientation))
 
 
-def segmenter(network: FootprintNet) -> MineC2FSegmenter:
+def segmenter(network: FootprintNet) -> TrainedSegmenter:
     statistics = Statistics(torch.full((4,), 1000.0), torch.full((4,), 300.0))
-    return MineC2FSegmenter(ImageView(4), network, statistics)
+    return TrainedSegmenter(ImageView(4), network, statistics)
 
 
 def test_probabilities_are_those_of_standardised_bands(network: FootprintNet) -> None:

@@ -1,18 +1,26 @@
-"""A trained HPCL-Net as the shared prediction asks for it."""
+"""A trained network as prediction and judging ask for it."""
+
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ...scene.grid import Window
-from ...scene.scene import Block, Scene
-from .statistics import Statistics
-from .view import TerrainView
+from ..scene.grid import Window
+from ..scene.scene import Block, Scene
+from .view import View
 
 
-class HpclSegmenter:
-    """A view with a trained network behind it; projector and momentum encoder are not here."""
+class Scaling(Protocol):
+    """What inputs are scaled by."""
 
-    def __init__(self, view: TerrainView, network: nn.Module, statistics: Statistics) -> None:
+    def standardised(self, values: Tensor, valid: Tensor) -> Tensor:
+        """What a network sees of `values` (b, channel, row, column); 0 where not `valid`."""
+
+
+class TrainedSegmenter:
+    """A view with a trained network behind it; see `view.Segmenter`."""
+
+    def __init__(self, view: View, network: nn.Module, statistics: Scaling) -> None:
         """`network` gives logits (b, row, column); it is put into evaluation mode."""
         self._view = view
         self._network = network.eval()
@@ -24,7 +32,7 @@ class HpclSegmenter:
         return self._view.channels
 
     def read(self, scene: Scene, window: Window) -> Block:
-        """The channels in `window`; see `TerrainView`."""
+        """The channels in `window`, as the view reads them."""
         return self._view.read(scene, window)
 
     def turned(self, values: Tensor, orientation: int) -> Tensor:
