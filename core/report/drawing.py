@@ -22,6 +22,7 @@ HELD = "#040404"
 _VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", HELD: "--held"}
 # The same three colours in pixels, where a variable cannot reach; readable on white and on black.
 _TRAIN_RGB, _HELD_RGB, _DROPPED_RGB = (0, 114, 178), (230, 159, 0), (204, 121, 167)
+_FAINT = 90
 _STYLE = {
     "svg.fonttype": "none", "text.parse_math": False, "font.size": 9.0, "axes.edgecolor": LINE,
     "axes.labelcolor": MUTED, "text.color": INK, "xtick.color": LINE, "ytick.color": LINE,
@@ -94,6 +95,8 @@ def _panel(
     axes.set_title(title)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(numbers) == 1:
+        axes.set_xlim(numbers[0] - 1, numbers[0] + 1)
     if kept is not None:
         axes.axvline(
             kept, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), label=f"kept: epoch {kept}"
@@ -109,14 +112,18 @@ def split_map(
     blocks: Sequence[Block],
     picture: NDArray[np.uint8] | None,
     name: str,
+    faint: NDArray[np.bool_] | None = None,
 ) -> Markup:
     """Where the labelled pixels of one scene went, over a quiet picture of the scene.
 
     `shape` is the scene in pixels and `parts` 0 for training, 1 for validation, 2 for left out.
-    `picture` is (row, column, 3) and may be coarser than the scene.
+    `picture` is (row, column, 3) and may be coarser than the scene. Pixels that are `faint` let it
+    through.
     """
     factor = max(1, -(-max(shape) // _MAP_PIXELS))
-    image = _painted(shape, rows, columns, parts, factor)
+    if faint is None:
+        faint = np.zeros(len(parts), np.bool_)
+    image = _painted(shape, rows, columns, parts, factor, faint)
     height, width = shape
     scale = 4.0 / max(height, width)
     with rc_context(_STYLE):  # type: ignore[arg-type]
@@ -196,13 +203,15 @@ def _painted(
     columns: NDArray[np.int64],
     parts: NDArray[np.int64],
     factor: int,
+    faint: NDArray[np.bool_],
 ) -> NDArray[np.uint8]:
     size = tuple(-(-edge // factor) for edge in shape)
     image = np.zeros((*size, 4), np.uint8)
     # The rarer part last, so that it shows where several pixels share a dot.
-    for part, color in ((2, _DROPPED_RGB), (0, _TRAIN_RGB), (1, _HELD_RGB)):
-        chosen = parts == part
-        image[rows[chosen] // factor, columns[chosen] // factor] = (*color, 255)
+    for quiet, opacity in ((True, _FAINT), (False, 255)):
+        for part, color in ((2, _DROPPED_RGB), (0, _TRAIN_RGB), (1, _HELD_RGB)):
+            chosen = (parts == part) & (faint == quiet)
+            image[rows[chosen] // factor, columns[chosen] // factor] = (*color, opacity)
     return image
 
 

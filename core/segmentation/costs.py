@@ -39,7 +39,7 @@ def cleanup_costs(
     for name, key, rule in steps:
         iou = _iou(judged, rule, gsd)
         gain = None if iou is None or before is None else iou - before
-        rows.append((name, iou, "" if gain is None else f"{100 * gain:+.1f}"))
+        rows.append((name, iou, "" if gain is None else points(gain)))
         if gain is not None and gain <= -DEAR:
             dear.append(
                 f"In the cleaning of maps, “{name}” costs {-100 * gain:.1f} points of IoU on "
@@ -55,6 +55,11 @@ def cleanup_costs(
         "points are lost.",
     )
     return CleanupCosts(table, tuple(dear))
+
+
+def points(difference: float) -> str:
+    """A difference of two scores in hundredths, with its sign."""
+    return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _steps(threshold: float, defaults: Mapping[str, Value]) -> Iterator[tuple[str, str, Rule]]:

@@ -76,7 +76,9 @@ class Histogram:
         values = np.array([self.iou(float(step)) or 0.0 for step in steps])
         if values.max() <= 0:
             return 0.5
-        return float(round(float(np.median(steps[values >= values.max() - 1e-3])), 3))
+        good = steps[values >= values.max() - 1e-3]
+        # One of the steps themselves: between two of them, map and scores would not agree.
+        return float(round(float(good[(len(good) - 1) // 2]), 3))
 
 
 def model_threshold(card: Card) -> float:

@@ -110,8 +110,12 @@ def learn(
     measured = phases.measure()
     final = phases.refit(measured)
     card = phases.write(measured, final)
+    costs = course.cleanup()
+    for warning in costs.warnings if costs else ():
+        progress.warn(warning)
     if job.output("REPORT"):
-        report = course.report(card, measured, (*tables(course, measured), *course.tables()))
+        further = (*tables(course, measured), *course.tables(costs))
+        report = course.report(card, measured, further, costs)
         write_training_report(job.output("REPORT"), report)
     return Learnt(card, final, measured, course)
 
@@ -242,11 +246,16 @@ class SegmentationCourse(Generic[S]):
             return model_threshold(self._start)
         return whole.best_threshold
 
-    def report(self, card: Card, measured: Measured, tables: Sequence[Table]) -> TrainingReport:
+    def report(
+        self,
+        card: Card,
+        measured: Measured,
+        tables: Sequence[Table],
+        costs: CleanupCosts | None = None,
+    ) -> TrainingReport:
         """What the report of this training tells."""
         seconds = card.training.get("seconds")
         reference = self._design.family.reference_role.key
-        costs = self._cleanup
         return TrainingReport(
             family=self._design.family.title,
             card=card,
@@ -264,18 +273,16 @@ class SegmentationCourse(Generic[S]):
             tables=tables,
         )
 
-    def tables(self) -> tuple[Table, ...]:
-        """The outlines' scores, and those of each held-out scene where several were."""
+    def tables(self, costs: CleanupCosts | None = None) -> tuple[Table, ...]:
+        """The outlines' scores, the cleaning's costs, and the scores of several held-out scenes."""
         judged = self.judged
         if not judged:
             return ()
         several = [] if len(judged) < 2 else [site_table(judged, self.threshold, self.sites.gsd)]
-        costs = self._cleanup
         cleaning = [costs.table] if costs else []
         return (boundary_table(judged, self.threshold, self.sites.gsd), *cleaning, *several)
 
-    @property
-    def _cleanup(self) -> CleanupCosts | None:
+    def cleanup(self) -> CleanupCosts | None:
         """What the family's usual cleaning costs on held-out ground."""
         return cleanup_costs(
             self.judged, self.threshold, self.sites.gsd, self._design.family.predict_settings

@@ -5,6 +5,7 @@ from typing import Any
 
 from ...classes import MapClass
 from ...report.training import Table
+from ...segmentation.costs import points
 from ...segmentation.earlier import Earlier
 from ...segmentation.judging import model_threshold
 from ...segmentation.learn import SegmentationCourse, earlier_scores
@@ -14,6 +15,7 @@ from ...segmentation.view import Segmenter
 
 Row = tuple[str | float | None, ...]
 _OUTLINE_PIXELS = 2.0
+_IOU = 2
 
 
 def gained(
@@ -29,7 +31,8 @@ def gained(
         _row("Teacher, threshold chosen here", before, best, mapclass),
         _row("Refined model", course.judged, course.threshold, mapclass),
     )
-    return (_table("Gained on held-out precise labels", rows, course.sites.gsd),)
+    note = _change("against the teacher with a threshold chosen here", rows[1], rows[2])
+    return (_table("Gained on held-out precise labels", rows, course.sites.gsd, note),)
 
 
 def forgotten(
@@ -45,7 +48,8 @@ def forgotten(
         _row("Teacher", before, thresholds[0], mapclass),
         _row("Refined model", after, thresholds[1], mapclass),
     )
-    return _table("Forgotten on earlier labels", rows, gsd, note)
+    change = _change("against the teacher; negative points were forgotten", *rows)
+    return _table("Forgotten on earlier labels", rows, gsd, f"{note} {change}".strip())
 
 
 def remembered(earlier: Earlier) -> tuple[Table, ...]:
@@ -78,6 +82,14 @@ def _remembered_row(scores: Mapping[str, object]) -> Row | None:
     return str(scores.get("model", "")), *(
         one if isinstance(one, float) else None for one in values
     )
+
+
+def _change(what: str, before: Row, after: Row) -> str:
+    """By how many points of IoU one row lies above another, in words."""
+    first, second = before[_IOU], after[_IOU]
+    if not isinstance(first, float) or not isinstance(second, float):
+        return ""
+    return f"{points(second - first)} points of IoU {what}."
 
 
 def _table(title: str, rows: tuple[Row, ...], gsd: float, note: str = "") -> Table:

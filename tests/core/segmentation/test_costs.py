@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from terraweave.core.segmentation.costs import cleanup_costs
+from terraweave.core.segmentation.costs import cleanup_costs, points
 from terraweave.core.segmentation.settings import segmentation_settings
 from terraweave.core.segmentation.validation import Judged
 
@@ -65,3 +65,8 @@ def test_without_steps_or_held_out_ground_there_is_no_table() -> None:
     assert cleanup_costs([], 0.5, 10.0, segmentation_settings()) is None
     bare = segmentation_settings(hysteresis=0.0)
     assert cleanup_costs([judged(truth, truth)], 0.5, 10.0, bare) is None
+
+
+def test_points_are_hundredths_with_a_sign_and_no_negative_zero() -> None:
+    found = [points(one) for one in (0.0123, -0.05, -0.0001)]
+    assert found == ["+1.2", "\N{MINUS SIGN}5.0", "+0.0"]

@@ -80,6 +80,7 @@ def test_two_stages_in_one_run_keep_the_teacher_and_report_both(
     page = (tmp_path / "report.html").read_text()
     assert "Gained on held-out precise labels" in page
     assert "Forgotten on earlier labels" in page
+    assert "points of IoU against the teacher; negative points were forgotten" in page
 
 
 def test_precise_images_without_labels_are_refused(coarse: Job) -> None:
