@@ -33,7 +33,7 @@ class SplitMap:
     """The labelled pixels of one scene: row, column and part (0 training, 1 validation, 2 neither).
 
     `shape` is the scene in pixels of the reference grid. `picture` (row, column, 3), uint8, is
-    shown beneath and may be coarser.
+    shown beneath and may be coarser. `faint` tells which of the pixels are but background.
     """
 
     title: str
@@ -43,6 +43,7 @@ class SplitMap:
     parts: NDArray[np.int64]
     blocks: tuple[Block, ...]
     picture: NDArray[np.uint8] | None = None
+    faint: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ def split_maps(
     titles: Sequence[str],
     shapes: Sequence[tuple[int, int]],
     pictures: Sequence[NDArray[np.uint8] | None] | None = None,
+    faint: NDArray[np.bool_] | None = None,
 ) -> tuple[SplitMap, ...]:
     """One map for each scene, from the pixels that were given to the split, in their order."""
     row, column, scene = (np.asarray(one, np.int64) for one in (rows, columns, scenes))
@@ -132,7 +134,10 @@ def split_maps(
         here = scene == number
         blocks = tuple(one for one in split.blocks if one.scene == number)
         picture = pictures[number] if pictures else None
-        found.append(SplitMap(title, shape, row[here], column[here], parts[here], blocks, picture))
+        quiet = None if faint is None else faint[here]
+        found.append(
+            SplitMap(title, shape, row[here], column[here], parts[here], blocks, picture, quiet)
+        )
     return tuple(found)
 
 
@@ -158,7 +163,14 @@ def training_page(report: TrainingReport, json_name: str) -> str:
         {
             "title": one.title,
             "svg": drawing.split_map(
-                one.shape, one.rows, one.columns, one.parts, one.blocks, one.picture, f"map{number}"
+                one.shape,
+                one.rows,
+                one.columns,
+                one.parts,
+                one.blocks,
+                one.picture,
+                f"map{number}",
+                one.faint,
             ),
         }
         for number, one in enumerate(shown)
@@ -180,6 +192,7 @@ def training_page(report: TrainingReport, json_name: str) -> str:
         maps=maps,
         tables=[_shown(one) for one in report.tables],
         more_maps=len(report.maps) - len(shown),
+        strong=report.card.classes[0].name if any(one.faint is not None for one in shown) else "",
         settings=setting_rows(report.settings, report.declared),
         model=_model(report),
         inputs=[_input(one) for one in report.card.inputs],
@@ -264,7 +277,9 @@ def _epoch_sentence(report: TrainingReport) -> str:
     whole = len(report.epochs)
     if report.scores is None:
         return f"The weights of the last of {whole} epochs are kept."
-    return f"Epoch {report.best_epoch} of {whole} was the best on the validation blocks."
+    # Maps of one class are judged in overlapping windows and all orientations, epochs are not.
+    how = ", at a quicker look than the scores are from" if len(report.card.classes) == 1 else ""
+    return f"Epoch {report.best_epoch} of {whole} was the best on the validation blocks{how}."
 
 
 def _refit_sentence(report: TrainingReport) -> str:

@@ -118,10 +118,12 @@ class _Lattice:
 
 def division_maps(sites: Sites, division: Division, reference: str) -> tuple[SplitMap, ...]:
     """Where the ground of each scene went, over a picture of the scene; `reference` is the role."""
-    site, row, column = [], [], []
+    site, row, column, empty = [], [], [], []
     for number, part in enumerate(division.parts):
         step = max(1, max(part.shape) // 512)
-        rows, columns = np.nonzero(sites.sites[number].target[::step, ::step] != IGNORED)
+        target = sites.sites[number].target[::step, ::step]
+        rows, columns = np.nonzero(target != IGNORED)
+        empty.append(target[rows, columns] == 0)
         site.append(np.full(len(rows), number))
         row.append(rows * step)
         column.append(columns * step)
@@ -139,6 +141,7 @@ def division_maps(sites: Sites, division: Division, reference: str) -> tuple[Spl
             quicklook(images[reference], facts[reference])
             for images, facts in zip(sites.images, sites.facts, strict=True)
         ],
+        faint=np.concatenate(empty),
     )
 
 

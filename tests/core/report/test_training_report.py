@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from terraweave.core.accuracy.scores import Scores
 from terraweave.core.card import Band, Card, CardInput
 from terraweave.core.classes import MapClass
 from terraweave.core.errors import InputError
+from terraweave.core.report import drawing
 from terraweave.core.report.training import (
     SplitMap,
     TrainingReport,
@@ -104,6 +106,24 @@ def a_report(**changes: object) -> TrainingReport:
         "seconds": 83.0,
     }
     return TrainingReport(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_maps_of_one_class_show_it_strongly_and_the_ground_around_faintly() -> None:
+    _, (plain,) = a_split()
+    marked = replace(plain, faint=plain.columns % 10 >= 5)
+    page = training_page(a_report(maps=(marked,)), "town.json")
+    assert "Strong colours are ground that is labelled" in page
+    assert "Strong colours" not in training_page(a_report(), "town.json")
+    painted = drawing._painted(plain.shape, plain.rows, plain.columns, plain.parts, 1, marked.faint)
+    assert (painted[:, 5:10, 3] == drawing._FAINT).all()
+    assert (painted[:, :5, 3] == 255).all()
+    assert (painted[:, 5:10, :3] == plain_colors(plain)[:, 5:10, :3]).all()
+
+
+def plain_colors(one: SplitMap) -> np.ndarray:
+    """The map without anything faint in it."""
+    nothing = np.zeros(len(one.parts), np.bool_)
+    return drawing._painted(one.shape, one.rows, one.columns, one.parts, 1, nothing)
 
 
 def test_page_is_well_formed_and_every_id_is_its_own() -> None:
