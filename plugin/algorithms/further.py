@@ -37,7 +37,7 @@ class FurtherScenes:
         """`adjective` (“precise”, “earlier”) tells them from the tool's first scenes."""
         self.family = family
         self.prefix = prefix
-        self._adjective = adjective
+        self.adjective = adjective
         self._help = help_text
         self._images: dict[str, list[PreparedRaster]] = {}
         self._features: dict[str, PreparedFeatures] = {}
@@ -47,21 +47,21 @@ class FurtherScenes:
         for role in self.family.roles:
             layers = QgsProcessingParameterMultipleLayers(
                 self._name(role.key),
-                f"{role.title}, {self._adjective} labels",
+                f"{role.title}, {self.adjective} labels",
                 QgsProcessing.SourceType.TypeRaster,
                 optional=True,
             )
             yield with_help(layers, self._help, advanced=True)
         labels = QgsProcessingParameterMapLayer(
             self._name("LABELS"),
-            f"Labels, {self._adjective}",
+            f"Labels, {self.adjective}",
             optional=True,
             types=_LABEL_TYPES,
         )
         yield with_help(labels, self._help, advanced=True)
         area = QgsProcessingParameterFeatureSource(
             self._name("AREA"),
-            f"Surveyed area, {self._adjective} labels",
+            f"Surveyed area, {self.adjective} labels",
             [QgsProcessing.SourceType.TypeVectorPolygon],
             optional=True,
         )

@@ -27,7 +27,8 @@ class RefineAlgorithm(TrainAlgorithm):
         if family.refinement is None:
             raise ValueError(f"{family.key} has no second stage")
         self.TITLE = family.refinement.title
-        self.SUMMARY = self.HELP = family.refinement.help
+        self.SUMMARY = f"{family.purpose}: goes on from a model with few precise labels."
+        self.HELP = family.refinement.help
         self.settings = family.refinement.settings
         self.LABELS_HELP = family.refinement.labels
 

@@ -136,7 +136,7 @@ class TrainAlgorithm(TerraweaveAlgorithm):
                 "CLASS_FIELD", "Class field", parentLayerParameterName="LABELS", optional=True
             )
         )
-        self.addParameter(with_help(field, "The field with the class; a class raster needs none."))
+        self.addParameter(with_help(field, self._field_help))
         area = QgsProcessingParameterFeatureSource(
             "AREA", "Surveyed area", [QgsProcessing.SourceType.TypeVectorPolygon], optional=True
         )
@@ -147,6 +147,15 @@ class TrainAlgorithm(TerraweaveAlgorithm):
                 advanced=True,
             )
         )
+
+    @property
+    def _field_help(self) -> str:
+        text = "The field with the class; a class raster needs none."
+        if self.family.binary:
+            text += " Without a field, every feature is of the class."
+        if self.further is not None:
+            text += f" It also counts in the {self.further.adjective} labels, if they have it."
+        return text
 
     def _add_start(self) -> None:
         start = QgsProcessingParameterFile(
