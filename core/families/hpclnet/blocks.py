@@ -4,46 +4,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...nn import blocks
+
 
 def norm(channels: int) -> nn.GroupNorm:
     """A normalisation that does not depend on the size of the batch; 8 channels or more a group."""
     return nn.GroupNorm(max(1, min(8, channels // 8)), channels)
 
 
-class Conv(nn.Sequential):
+class Conv(blocks.Conv):
     """A convolution, normalised and rectified; keeps the size but for `stride`."""
 
     def __init__(
         self, channels: int, out: int, size: int = 3, stride: int = 1, dilation: int = 1
     ) -> None:
         """`size` is odd."""
-        padding = dilation * (size // 2)
-        super().__init__(
-            nn.Conv2d(channels, out, size, stride, padding, dilation, bias=False),
-            norm(out),
-            nn.ReLU(inplace=True),
-        )
+        super().__init__(channels, out, size, stride, dilation, norm=norm)
 
 
-class Residual(nn.Module):
+class Residual(blocks.Residual):
     """Two 3×3 convolutions beside a shortcut."""
 
     expansion = 1
 
     def __init__(self, channels: int, out: int, stride: int = 1, dilation: int = 1) -> None:
         """The shortcut is a 1×1 convolution where the shape changes."""
-        super().__init__()
-        self.body = nn.Sequential(
-            Conv(channels, out, stride=stride, dilation=dilation),
-            nn.Conv2d(out, out, 3, padding=dilation, dilation=dilation, bias=False),
-            norm(out),
-        )
-        self.shortcut = shortcut(channels, out, stride)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(b, channel, row, column), `stride` times smaller."""
-        result: Tensor = F.relu(self.body(features) + self.shortcut(features))
-        return result
+        super().__init__(channels, out, stride, dilation, norm=norm, shortcut=projected)
 
 
 class Bottleneck(nn.Module):
@@ -61,7 +47,8 @@ class Bottleneck(nn.Module):
             nn.Conv2d(inner, out, 1, bias=False),
             norm(out),
         )
-        self.shortcut = shortcut(channels, out, stride)
+        same = channels == out and stride == 1
+        self.shortcut = nn.Identity() if same else projected(channels, out, stride)
 
     def forward(self, features: Tensor) -> Tensor:
         """(b, channel, row, column), `stride` times smaller."""
@@ -69,10 +56,8 @@ class Bottleneck(nn.Module):
         return result
 
 
-def shortcut(channels: int, out: int, stride: int) -> nn.Module:
-    """What a residual is added to."""
-    if channels == out and stride == 1:
-        return nn.Identity()
+def projected(channels: int, out: int, stride: int) -> nn.Module:
+    """What a residual is added to where the shape changes: a 1×1 convolution."""
     return nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), norm(out))
 
 

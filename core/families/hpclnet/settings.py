@@ -35,7 +35,7 @@ NETWORK = (
         default="small",
         choices=(
             Choice("small", "0.6 million weights"),
-            Choice("paper", "Encoders like ResNet-50 and ResNet-34, 53 million weights"),
+            Choice("paper", "Encoders like ResNet-50 and ResNet-34, 67 million weights"),
         ),
     ),
     Setting(

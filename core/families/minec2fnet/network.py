@@ -8,12 +8,14 @@ shortcuts.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...nn.blocks import Conv, Residual
 from .architecture import PROFILES, Architecture
 
 STRIDE = 32
@@ -40,8 +42,8 @@ class FootprintNet(nn.Module):
         """A network with random weights."""
         super().__init__()
         profile = PROFILES[architecture.profile]
-        self.stem = nn.Sequential(*_convolution(architecture.bands, profile.full), nn.ReLU())
-        self.halved = Residual(profile.full, profile.half, 2)
+        self.stem = _conv(architecture.bands, profile.full)
+        self.halved = _residual(profile.full, profile.half, 2)
         widths = (profile.half, *profile.widths)
         self.stages = nn.ModuleList(
             _stage(before, width, blocks)
@@ -71,34 +73,13 @@ class FootprintNet(nn.Module):
         return Tapped(logits, (*skips[2:], x))
 
 
-class Residual(nn.Module):
-    """Two 3 × 3 convolutions beside a shortcut: (b, c, r, k) → (b, width, r / stride, k / …)."""
-
-    def __init__(self, channels: int, width: int, stride: int = 1) -> None:
-        """A block that makes `width` channels at `stride`."""
-        super().__init__()
-        self.body = nn.Sequential(
-            *_convolution(channels, width, stride), nn.ReLU(), *_convolution(width, width)
-        )
-        same = channels == width and stride == 1
-        self.shortcut = nn.Identity() if same else _shortcut(channels, width, stride)
-        self.activation = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The block's answer."""
-        result: Tensor = self.activation(self.body(x) + self.shortcut(x))
-        return result
-
-
 class Joined(nn.Module):
     """A deep map, drawn to twice its size, together with the encoder's map of that size."""
 
     def __init__(self, deep: int, skip: int) -> None:
         """The answer has `skip` channels."""
         super().__init__()
-        self.body = nn.Sequential(
-            *_convolution(deep + skip, skip), nn.ReLU(), *_convolution(skip, skip), nn.ReLU()
-        )
+        self.body = nn.Sequential(_conv(deep + skip, skip), _conv(skip, skip))
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
         """`deep` (b, deep, r, k), `skip` (b, skip, 2r, 2k) → (b, skip, 2r, 2k)."""
@@ -109,20 +90,20 @@ class Joined(nn.Module):
 
 
 def _stage(channels: int, width: int, blocks: int) -> nn.Sequential:
-    rest = (Residual(width, width) for _ in range(blocks - 1))
-    return nn.Sequential(Residual(channels, width, 2), *rest)
+    rest = (_residual(width, width) for _ in range(blocks - 1))
+    return nn.Sequential(_residual(channels, width, 2), *rest)
 
 
-def _convolution(channels: int, width: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    return nn.Conv2d(channels, width, 3, stride, 1, bias=False), _norm(width)
-
-
-def _shortcut(channels: int, width: int, stride: int) -> nn.Sequential:
+def _pooled(channels: int, width: int, stride: int) -> nn.Module:
     # Pooled rather than strided: no pixel is skipped, and torch 2.13 corrupts memory in strided
     # 1 × 1 convolutions of few channels when channels are last.
-    pooled = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-    return nn.Sequential(pooled, nn.Conv2d(channels, width, 1, bias=False), _norm(width))
+    halved = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+    return nn.Sequential(halved, nn.Conv2d(channels, width, 1, bias=False), _norm(width))
 
 
 def _norm(width: int) -> nn.GroupNorm:
     return nn.GroupNorm(math.gcd(_GROUPS, width), width)
+
+
+_conv = partial(Conv, norm=_norm)
+_residual = partial(Residual, norm=_norm, shortcut=_pooled)
