@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...nn.dense import linear
+
 WIDTH = 64
 PAN_CHANNELS = 4
 
@@ -18,7 +20,15 @@ class Embedding(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """The tokens; no position is added to them."""
-        tokens: Tensor = self.norm(self.patch(image).permute(0, 2, 3, 1))
+        return self.of_cells(image, self.patch.weight.flatten(1), self.patch.bias)
+
+    def of_cells(self, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The tokens by a map (64, channel · ratio²) of the pixels that each covers.
+
+        A convolution whose stride is its size is such a map.
+        """
+        cells = functional.pixel_unshuffle(image, self.patch.stride[0]).permute(0, 2, 3, 1)
+        tokens: Tensor = self.norm(linear(cells.contiguous(), weight, bias))
         return tokens
 
 
@@ -38,4 +48,14 @@ class Lift(nn.Module):
         finer = functional.interpolate(
             ms, scale_factor=self.ratio, mode="bilinear", align_corners=False
         )
-        return self.embed_ms(finer), self.embed_pan(self.pan(pan))
+        return self.embed_ms(finer), self._of_pan(pan)
+
+    def _of_pan(self, pan: Tensor) -> Tensor:
+        """PAN's tokens: its maps to channels and to tokens, with nothing in between, are one."""
+        patch = self.embed_pan.patch
+        wide = patch.weight.flatten(2)
+        bias = patch.bias
+        if bias is not None and self.pan.bias is not None:
+            bias = bias + wide.sum(2) @ self.pan.bias
+        weight = (wide * self.pan.weight.view(1, -1, 1)).sum(1)
+        return self.embed_pan.of_cells(pan, weight, bias)

@@ -11,11 +11,11 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...nn.dense import Linear, linear
 from ...nn.scan import four_directions, selective_scan
 from .lift import WIDTH
+from .steps import gated, local
 
 STATES = 24
 RANK = 24
@@ -78,10 +78,9 @@ class Local(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (b, row, column, 64) to tokens (b, row · column, 64)."""
-        fine = functional.pixel_shuffle(x.permute(0, 3, 1, 2), _SHUFFLE)
-        cells = functional.pixel_unshuffle(functional.silu(self.depthwise(fine)), _SHUFFLE)
+        cells = local(x, self.depthwise.weight, cast(Tensor, self.depthwise.bias))
         # A convolution whose stride is its size is a linear map of each cell's numbers.
-        tokens = cells.permute(0, 2, 3, 1).reshape(-1, WIDTH)
+        tokens = cells.reshape(-1, WIDTH)
         coarse = linear(tokens, self.patch.weight.flatten(1), self.patch.bias)
         normed: Tensor = self.norm(coarse.view(-1, WIDTH, 1, 1))
         return normed.view(len(x), -1, WIDTH)
@@ -162,28 +161,21 @@ class Level(nn.Module):
             linear(u[i], space.projection).view(*u[i].shape[:2], DIRECTIONS, -1)
             for i, space in zip(self.spaces_used, spaces, strict=True)
         ]
+        given = [(u[n], p[n], *spaces[n][1:]) for n in range(len(mixers))]
         if u[0].device.type == "cpu":
             # A call costs nothing here; putting all mixers into one tensor would.
-            groups = [slice(n, n + 1) for n in range(len(mixers))]
-        else:
-            groups = [slice(0, len(mixers))]
-        answers = [
-            selective_scan(
-                torch.stack(u[group]),
-                torch.stack(p[group]),
-                torch.stack([space.a for space in spaces[group]]),
-                torch.stack([space.d for space in spaces[group]]),
-                torch.stack([space.bias for space in spaces[group]]),
-                orders,
-                backend,
-            )
-            for group in groups
-        ]
-        return [y for together in answers for y in together]
+            alone = ([x.unsqueeze(0) for x in one] for one in given)
+            return [
+                selective_scan(x, of_x, a, d, bias, orders, backend).squeeze(0)
+                for x, of_x, a, d, bias in alone
+            ]
+        x, of_x, a, d, bias = (torch.stack(parts) for parts in zip(*given, strict=True))
+        return list(selective_scan(x, of_x, a, d, bias, orders, backend))
 
 
 def _mixed(mixer: Mixer, norms: Norms, x: Tensor, normed: Tensor, y: Tensor) -> Tensor:
     """The second half of a mixer: the gated answer of the scan, then two maps per token."""
-    x = x + mixer.out(norms.scanned(y) * functional.silu(mixer.gate(normed)))
+    norm = norms.scanned
+    x = x + mixer.out(gated(y, mixer.gate(normed), norm.weight, norm.bias))
     mixed: Tensor = x + mixer.mlp(norms.tokens(x))
     return mixed

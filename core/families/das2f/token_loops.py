@@ -23,8 +23,8 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @numba.njit(inline="always")
-def _norm_token(x, out):
-    """Takes the mean out of 64 numbers and brings them to deviation one."""
+def norm_token(x, out):
+    """Takes the mean out of 64 numbers and brings them to deviation one; gives the factor."""
     total = _ZERO
     for c in range(_WIDTH):
         total = plus_any_order(total, x[c])
@@ -36,13 +36,14 @@ def _norm_token(x, out):
     scale = _ONE / np.sqrt(squares / _WIDTH_SINGLE + _EPSILON)
     for c in range(_WIDTH):
         out[c] = (x[c] - mean) * scale
+    return scale
 
 
 @compiled
 def normalised(x, out):
     """`tokens.normalised` of x (token, 64)."""
     for t in range(x.shape[0]):
-        _norm_token(x[t], out[t])
+        norm_token(x[t], out[t])
 
 
 @compiled
@@ -50,7 +51,7 @@ def gated(y, gates, first, gain, offset, out):
     """`tokens.gated` of y (token, 64) with the gates from column `first` on."""
     s = np.empty(_WIDTH, np.float32)
     for t in range(y.shape[0]):
-        _norm_token(y[t], s)
+        norm_token(y[t], s)
         gate = gates[t, first : first + _WIDTH]
         for c in range(_WIDTH):
             open_share = gate[c] * logistic(gate[c])

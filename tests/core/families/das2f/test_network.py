@@ -32,7 +32,7 @@ def inputs(architecture: Architecture, batch: int = 2) -> tuple[Tensor, Tensor]:
     ("dtype", "values", "gradients"),
     # The published fusion is close to a sign, which amplifies float32's rounding backwards: the
     # plain loop in float32 is off by up to 7e-4.
-    [(torch.float64, 2e-7, 1e-6), (torch.float32, 1e-6, 2e-3)],
+    [(torch.float64, 2e-7, 1e-6), (torch.float32, 3e-6, 2e-3)],
 )
 def test_values_and_gradients_are_those_of_the_published_network(
     name: str, dtype: torch.dtype, values: float, gradients: float
