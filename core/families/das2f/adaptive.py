@@ -11,7 +11,8 @@ On houston and three scenes of rotterdam, 99.0 to 99.6 % of the pixels then have
 `exact` (`benchmarks/das2f_modes.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,19 +81,54 @@ class Adaptive:
         """`region` is the part of the scene to be classified."""
         self._pixels = pixels
         self._region = region
+        self._seen = _Seen(pixels.classes)
         self.own: Mask = np.zeros((0, 0), np.bool_)
         """Which pixels of the latest strip were classified from their own windows."""
 
     def __call__(self, window: Window) -> Strip:
         """The probabilities of all pixels in `window`."""
-        field = _Field(self._pixels, self._region, window)
+        around = _Field(self._pixels, self._region, window, self._seen)
         reach = _MARGIN
-        field.classify(*field.places(FIRST_STEP, _FIRST, reach))
+        around.classify(*around.places(FIRST_STEP, _FIRST, reach))
         for stage in _STAGES:
             reach -= stage.reach
-            field.complete(stage, reach)
-        self.own = field.own()
-        return field.strip()
+            around.complete(stage, reach)
+        self.own = around.own()
+        self._seen = around.seen()
+        return around.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Probabilities of pixels that were classified for blocks before, by ascending keys."""
+
+    ROW: ClassVar[int] = 2**32
+
+    classes: int
+    keys: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    found: Probabilities | None = None
+
+    def of(self, keys: NDArray[np.int64]) -> tuple[Probabilities, Mask]:
+        """Probabilities (n, class), and where they are known."""
+        answer = np.zeros((len(keys), self.classes), np.float32)
+        if self.found is None or not len(self.keys):
+            return answer, np.zeros(len(keys), np.bool_)
+        place = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        known: Mask = self.keys[place] == keys
+        answer[known] = self.found[place[known]]
+        return answer, known
+
+    def joined(self, keys: NDArray[np.int64], found: Probabilities) -> "_Seen":
+        """With more pixels."""
+        every = found if self.found is None else np.concatenate([self.found, found])
+        unique, first = np.unique(np.concatenate([self.keys, keys]), return_index=True)
+        return _Seen(self.classes, unique, every[first])
+
+    def since(self, row: int) -> "_Seen":
+        """Without pixels above a row: blocks come row by row of blocks."""
+        first = int(np.searchsorted(self.keys, row * self.ROW - self.ROW // 2))
+        kept = None if self.found is None else self.found[first:]
+        return _Seen(self.classes, self.keys[first:], kept)
 
 
 class _Field:
@@ -102,7 +138,8 @@ class _Field:
     foretold.
     """
 
-    def __init__(self, pixels: ScenePixels, region: Window, window: Window) -> None:
+    def __init__(self, pixels: ScenePixels, region: Window, window: Window, seen: _Seen) -> None:
+        self._seen = seen
         self._pixels = pixels
         self._window = window
         self._whole = window.grown(_MARGIN)
@@ -130,7 +167,10 @@ class _Field:
     def classify(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
         """Classify pixels, each from its window."""
         if len(rows):
-            found = self._pixels.probabilities(self._block, rows, columns)
+            found, known = self._seen.of(self._keys(rows, columns))
+            if not known.all():
+                missing = (rows[~known], columns[~known])
+                found[~known] = self._pixels.probabilities(self._block, *missing)
             self._answer(rows, columns, found, np.log(found + np.float32(_FLOOR)))
             self._own[rows, columns] = True
 
@@ -179,6 +219,20 @@ class _Field:
         self._result[rows, columns] = found
         self._logs[rows, columns] = logs
         self._answered[rows, columns] = True
+
+    def _keys(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One number for each pixel of the scene, ascending row by row; margins may be negative."""
+        return (rows + self._whole.row) * _Seen.ROW + columns + self._whole.column
+
+    def seen(self) -> "_Seen":
+        """What was classified where blocks to the right or below will look again."""
+        right, below = (n - 2 * _MARGIN for n in reversed(self._own.shape))
+        wanted = self._own.copy()
+        wanted[:below, :right] = False
+        rows, columns = np.nonzero(wanted)
+        return self._seen.joined(self._keys(rows, columns), self._result[rows, columns]).since(
+            self._whole.row
+        )
 
     def own(self) -> Mask:
         """Which pixels of the block were classified from their own windows."""

@@ -82,6 +82,13 @@ def test_straight_edge_is_found_to_the_pixel_where_it_is_looked_for() -> None:
     assert (pixels.asked > 0).mean() < 0.2
 
 
+def test_no_pixel_is_classified_for_two_blocks() -> None:
+    random = np.random.default_rng(1)
+    pixels = MadeUpPixels(np.kron(random.integers(0, 3, (12, 12)), np.ones((7, 7), np.int64)))
+    mapped(pixels, Window(0, 0, 84, 84), 32, 24)
+    assert pixels.asked.max() == 1
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_answer_does_not_depend_on_the_blocks(seed: int) -> None:
     random = np.random.default_rng(seed)
