@@ -21,6 +21,7 @@ from benchmarks.scan import machine_rates
 from core.families.das2f.folded import FoldedDas2f
 from core.families.das2f.network import Architecture, Das2f
 from core.nn.decay import parameter_groups
+from core.nn.dense import Dense
 
 CONFIGURATIONS = {
     "published, two levels": Architecture.published(4, 11),
@@ -122,6 +123,29 @@ def training(architecture: Architecture, rounds: int) -> Rows:
     ]
 
 
+def half_precision(rounds: int) -> Rows:
+    """Core-milliseconds of the network's wide maps for 32 default windows, float32 and bf16.
+
+    bf16 counts with turning the numbers to bf16 and back: the scan and the norms need float32.
+    """
+    torch.set_num_threads(1)
+    tokens, times_each = 32 * 64, 20
+    rows: Rows = []
+    for entering, leaving in ((64, 448), (64, 256), (256, 64)):
+        x, weight = torch.randn(tokens, entering), torch.randn(leaving, entering)
+        full, half = Dense(weight), weight.bfloat16()
+        runs = {
+            "float32": lambda full=full, x=x: [full(x) for _ in range(times_each)],
+            "bf16": lambda half=half, x=x: [
+                functional.linear(x.bfloat16(), half).float() for _ in range(times_each)
+            ],
+        }
+        times = core_seconds(runs, rounds)
+        each = {name: 1e3 * seconds / times_each for name, seconds in times.items()}
+        rows.append({"map": f"{entering} → {leaving}", **each})
+    return rows
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -134,6 +158,7 @@ def main() -> None:
         for title, architecture in CONFIGURATIONS.items():
             results[title] = inference(architecture, options.rounds)
             results[f"{title}: training"] = training(architecture, max(3, options.rounds // 2))
+        results["half precision, core-ms"] = half_precision(options.rounds)
         results["rates"] = [{key: value for key, value in machine_rates().items()}]
     for title, architecture in CONFIGURATIONS.items():
         results[f"{title}: by the clock"] = clock(architecture, options.rounds, options.device)

@@ -12,7 +12,8 @@ Everything linear that follows something linear is multiplied out once, in float
 On a processor, windows go through in batches that fit its cache, several batches in threads.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
@@ -26,8 +27,11 @@ from .fusion import Fusion
 from .lift import WIDTH
 from .mixers import STATES, Level
 from .network import Das2f
+from .precision import Precision
 from .tokens import FusionWeights
 from .tokens_numba import choose_tokens
+
+logger = logging.getLogger(__name__)
 
 TOKENS_AT_ONCE = 2048
 """Tokens in a batch on a processor: 8 windows of 16×16, or 32 of 8×8."""
@@ -40,8 +44,12 @@ class FoldedDas2f:
     implementations were chosen and why, as sentences for the log.
     """
 
-    def __init__(self, model: Das2f, scan: str = "auto") -> None:
+    def __init__(
+        self, model: Das2f, scan: str = "auto", say: Callable[[str], None] = logger.info
+    ) -> None:
         """Fold `model` as it is in evaluation; `scan` names a backend of `nn/backends.py`.
+
+        On a card, `say` is told after the first windows whether it goes on in bf16.
 
         Raises:
             InputError: that backend does not work here.
@@ -63,6 +71,8 @@ class FoldedDas2f:
             self._fusions = [_fold_fusion(cast(Fusion, fusion)) for fusion in model.fusions]
             self._head = fold_head(model.head, model.architecture)
         self._pool: ThreadPoolExecutor | None = None
+        may_halve = self._device.type == "cuda" and parameter.dtype == torch.float32
+        self._precision = Precision(self._device, say) if may_halve else None
 
     def __call__(self, ms: Tensor, pan: Tensor) -> Tensor:
         """As `logits`."""
@@ -73,6 +83,8 @@ class FoldedDas2f:
 
         A processor works with as many threads as torch may use.
         """
+        if self._precision is not None:
+            return self._precision(self._batch, ms, pan)
         if self._device.type != "cpu":
             return self._batch(ms, pan)
         step = max(1, TOKENS_AT_ONCE // self._architecture.tokens)

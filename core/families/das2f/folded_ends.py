@@ -29,7 +29,8 @@ class FoldedLift:
         cells = pan.reshape(n, rows, self._ratio, columns, self._ratio).transpose(2, 3)
         of_pan = self._pan(cells.reshape(-1, self._ratio**2))
         first, second = (
-            functional.layer_norm(x, (WIDTH,), *norm)
+            # Autocast may have halved the precision of the maps; norms are taken in full.
+            functional.layer_norm(x.to(norm[0].dtype), (WIDTH,), *norm)
             for x, norm in zip((of_ms, of_pan), self._norms, strict=True)
         )
         return first, second

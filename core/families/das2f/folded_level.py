@@ -75,7 +75,9 @@ class FoldedLevel:
 
     def _scan(self, u: Tensor, p: Tensor, parameters: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """The scan's y (mixer, token, 64)."""
-        y, _ = self._kernel.forward(u, p, *parameters, self._orders, False)
+        # Autocast may have halved the precision of what comes in; the scan never works in it.
+        dtype = parameters[0].dtype
+        y, _ = self._kernel.forward(u.to(dtype), p.to(dtype), *parameters, self._orders, False)
         return y.flatten(1, 2)
 
 
