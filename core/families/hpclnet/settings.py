@@ -144,7 +144,7 @@ CONTRAST = (
 )
 
 TRAIN_SETTINGS = (
-    epochs_setting(15, "An epoch is 30 batches of windows from all scenes."),
+    epochs_setting(30, "An epoch is 30 batches of windows from all scenes."),
     VERTICAL_UNIT,
     *NETWORK,
     *STEPS,
