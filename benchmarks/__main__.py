@@ -3,5 +3,5 @@
 import subprocess
 import sys
 
-for name in ("scan", "das2f_inference"):
+for name in ("scan", "das2f_inference", "segmentation_inference"):
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)  # noqa: S603

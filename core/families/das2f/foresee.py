@@ -84,7 +84,7 @@ def _prediction(job: Job, progress: Progress) -> Estimate:
             valid = _valid_share(pixels, region, progress)
             known = round(region.shape.pixels * valid)
             if mode == "adaptive":
-                windows = _adaptive_windows(region, known, pixels, classifier, each)
+                windows = _adaptive_windows(region, known, pixels, each)
             else:
                 windows = _windows(mode, int(settings["stride"]), region, known)
     beside = _READING * region.shape.pixels / 1e6
@@ -159,20 +159,18 @@ def _windows(mode: str, stride: int, region: Window, known: int) -> tuple[int, i
 
 
 def _adaptive_windows(
-    region: Window, known: int, pixels: ScenePixels, classifier: Classifier, each: float
+    region: Window, known: int, pixels: ScenePixels, each: float
 ) -> tuple[int, int]:
     """The fewest and the most windows of `adaptive`, seen from some tiles."""
     edge = _LOOK_EDGE if each * _LOOK_EDGE**2 < _LOOK_SECONDS else _LOOK_EDGE // 2
     count = int(min(max(_LOOK_SECONDS / (each * edge**2), 2), 8))
     seen = []
     for tile in _scattered(region, count, edge):
-        # Its margin is looked at too, which in the larger blocks of a run hardly counts.
-        around = tile.grown(FIRST_STEP).intersection(region) or tile
-        valid = int(pixels.valid(around).sum())
-        before = classifier.windows_done
-        Adaptive(pixels, region)(tile)
+        mode = Adaptive(pixels, region)
+        valid = int(mode(tile).valid.sum())
+        # Its margin is looked at too, which in a run serves the blocks around.
         if valid:
-            seen.append(min(1.0, (classifier.windows_done - before) / valid))
+            seen.append(int(mode.own.sum()) / valid)
     share = float(np.mean(seen)) if seen else 1.0
     compared = sampled_share(region.shape.pixels)
     low = max(1 / FIRST_STEP**2, share * (1 - _UNSURE))
