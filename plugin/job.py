@@ -6,11 +6,13 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
 
 from qgis.core import QgsProcessingException, QgsProcessingFeedback
 
-from ..core.job import Job
+from ..core.job import Features, Job, Source
 from .interpreter import InterpreterError, find_interpreter
 from .process import Event, WorkerProcess, worker_command
 
@@ -19,6 +21,7 @@ POLL_SECONDS = 0.1
 GRACE_SECONDS = 10.0
 # How often the time left is put into the log while a stage goes on.
 TELL_SECONDS = 30.0
+_File = TypeVar("_File", Source, Features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,31 @@ def run_job(
     """
     worker = _start(command)
     try:
-        worker.send(json.dumps(job.to_json()))
+        worker.send(json.dumps(_from_anywhere(job).to_json()))
         return _conversation(worker, feedback, grace)
     finally:
         worker.end(grace)
+
+
+def _from_anywhere(job: Job) -> Job:
+    """`job` with whole paths, since the worker runs in another folder than QGIS does."""
+
+    def whole(path: str) -> str:
+        # What is no file here is for GDAL to read: a subdataset, something remote, an archive.
+        return str(Path(path).absolute()) if path and Path(path).exists() else path
+
+    def file(one: _File) -> _File:
+        return replace(one, path=whole(one.path))
+
+    return replace(
+        job,
+        inputs={role: tuple(file(one) for one in some) for role, some in job.inputs.items()},
+        labels=file(job.labels) if job.labels else None,
+        area=file(job.area) if job.area else None,
+        model=whole(job.model),
+        features={key: file(one) for key, one in job.features.items()},
+        outputs={key: str(Path(path).absolute()) for key, path in job.outputs.items() if path},
+    )
 
 
 def _start(command: Sequence[str] | None) -> WorkerProcess:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from qgis.core import QgsProcessingException, QgsProcessingFeedback
-from terraweave.core.job import Job
+from terraweave.core.job import Features, Job, Source
 from terraweave.plugin.job import Display, JobCancelled, JobResult, run_job, time_left
 
 pytestmark = pytest.mark.usefixtures("qgis_app")
@@ -222,3 +222,25 @@ def test_real_worker_refuses_an_unknown_task(listener: QgsProcessingFeedback) ->
 def test_real_worker_reads_a_card(trained_model: Path, listener: QgsProcessingFeedback) -> None:
     result = run_job(Job("inspect", model=str(trained_model)), listener)
     assert result.values["card"]["family"] == "das2f"
+
+
+def test_paths_count_from_the_folder_that_qgis_runs_in(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.tif", "labels.gpkg", "old.safetensors"):
+        Path(name).touch()
+    job = Job(
+        "train",
+        "das2f",
+        inputs={"MS": (Source("a.tif", "A"), Source("GPKG:b.gpkg:c"))},
+        labels=Features("labels.gpkg", field="class"),
+        model="old.safetensors",
+        outputs={"MODEL": "new/model.safetensors"},
+    )
+    result = run('emit(event="result", outputs={}, values={"job": document})', job=job)
+    sent = Job.from_json(result.values["job"])
+    assert sent.inputs["MS"] == (Source(str(tmp_path / "a.tif"), "A"), Source("GPKG:b.gpkg:c"))
+    assert sent.labels == Features(str(tmp_path / "labels.gpkg"), field="class")
+    assert sent.model == str(tmp_path / "old.safetensors")
+    assert sent.outputs == {"MODEL": str(tmp_path / "new" / "model.safetensors")}
