@@ -18,6 +18,10 @@ from ..core.classes import NAME_FIELDS
 from .layers import LayerFacts
 
 _CLASS_WORDS = re.compile(r"class|klasse|label|train|truth|reference|sample", re.IGNORECASE)
+_AREA_WORDS = re.compile(
+    r"survey|study.?area|\baoi\b|untersuchung|kartierung|gebiet|\bareas?\b", re.IGNORECASE
+)
+_SAMPLE = re.compile(r"^sample: ", re.IGNORECASE)
 _METRES = Qgis.DistanceUnit.Meters
 _LABEL_GEOMETRIES = (Qgis.GeometryType.Polygon, Qgis.GeometryType.Point)
 
@@ -54,15 +58,32 @@ def raster_facts(selected: Sequence[QgsMapLayer]) -> list[LayerFacts]:
 
 
 def likely_labels(selected: Sequence[QgsMapLayer]) -> QgsVectorLayer | None:
-    """The layer with training polygons or points: a selected one, or one that is called so."""
+    """The layer with training polygons or points: a selected one, or one that is called so.
+
+    One that is called like a surveyed area comes after all others, and only with a class field.
+    """
     chosen = [layer for layer in selected if _can_be_labels(layer)]
     named = [
         layer
         for layer in QgsProject.instance().mapLayers().values()
         if _can_be_labels(layer)
-        and (_CLASS_WORDS.search(layer.name()) or class_field(layer.fields().names()))
+        and (_CLASS_WORDS.search(_own_name(layer)) or class_field(layer.fields().names()))
+        and not (_is_area(layer) and not _has_classes(layer))
     ]
-    return next(iter([*chosen, *named]), None)
+    return next(iter([*chosen, *sorted(named, key=_is_area)]), None)
+
+
+def likely_area() -> QgsVectorLayer | None:
+    """The one layer that is called like a surveyed area and holds no classes, if it is one."""
+    found = [
+        layer
+        for layer in QgsProject.instance().mapLayers().values()
+        if _can_be_labels(layer)
+        and layer.geometryType() == Qgis.GeometryType.Polygon
+        and _is_area(layer)
+        and not _has_classes(layer)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def likely_map() -> QgsRasterLayer | None:
@@ -84,6 +105,23 @@ def class_field(names: Iterable[str]) -> str:
         if word in by_word:
             return by_word[word]
     return next((name for word, name in by_word.items() if "class" in word), "")
+
+
+def _own_name(layer: QgsMapLayer) -> str:
+    """The layer's name without what all layers of a sample scene begin with."""
+    return _SAMPLE.sub("", layer.name())
+
+
+def _is_area(layer: QgsMapLayer) -> bool:
+    """Whether the name speaks of a surveyed area and not of labels."""
+    name = _own_name(layer)
+    return bool(_AREA_WORDS.search(name)) and not _CLASS_WORDS.search(name)
+
+
+def _has_classes(layer: QgsVectorLayer) -> bool:
+    """Whether a field is called after classes; a mere name may be anything's."""
+    names = [name.lower() for name in layer.fields().names()]
+    return any("class" in name or "klasse" in name for name in names)
 
 
 def _can_be_labels(layer: QgsMapLayer) -> bool:

@@ -35,7 +35,7 @@ from .labelling import Labelling
 from .layers import guess_layers
 from .models import recent_models, remember_model, suggested_path
 from .preferences import DEVICE_SETTING
-from .project import class_field, likely_labels, likely_map, raster_facts
+from .project import class_field, likely_area, likely_labels, likely_map, raster_facts
 from .remark import Remark
 from .run import RunQueue
 from .steps import Step
@@ -145,6 +145,9 @@ class StepPage(QWidget):
                 name = class_field(chosen.fields().names())
                 if name:
                     self.form.fill(field.name, name, tr("by its name"))
+        area, found = self.form.fields.get("AREA"), likely_area()
+        if area is not None and found is not None and not area.touched:
+            self.form.fill(area.name, found.id(), tr("by its name"))
 
     def _suggest_files(self, taken: Collection[str] = ()) -> None:
         """Name the files that would else be temporary and lost tomorrow."""

@@ -8,7 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
 from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QCoreApplication, QEvent, Qt
 from qgis.PyQt.QtWidgets import QWidget
@@ -19,7 +25,7 @@ from terraweave.plugin.provider import TerraweaveProvider
 from terraweave.ui.layers import guess_layers
 from terraweave.ui.models import sample_folder
 from terraweave.ui.panel import Panel
-from terraweave.ui.project import raster_facts
+from terraweave.ui.project import likely_area, likely_labels, raster_facts
 from terraweave.ui.results import load_layers, outcome_of
 from terraweave.ui.run import Run
 from terraweave.ui.steps import fresh_algorithm
@@ -210,3 +216,40 @@ def test_a_sample_scene_is_kept_where_it_is_there_tomorrow(panel: Panel, tmp_pat
     assert sample_folder(family, {first}) not in ("", first)
     Path(first).mkdir()
     assert sample_folder(family) != first
+
+
+def outlines(name: str, *fields: str) -> QgsVectorLayer:
+    """A layer of polygons in the project."""
+    columns = "".join(f"&field={field}:string" for field in fields)
+    layer = QgsVectorLayer(f"Polygon?crs=EPSG:32632{columns}", name, "memory")
+    # The project's order goes by ids, which begin with the file's name.
+    layer.setId(f"{fields[0]}_{name}")
+    QgsProject.instance().addMapLayer(layer)
+    return layer
+
+
+@pytest.mark.usefixtures("qgis_new_project")
+def test_surveyed_area_is_not_taken_for_labels() -> None:
+    area = outlines("Sample: Surveyed area", "name")
+    assert likely_labels([]) is None
+    labels = outlines("Sample: Labels", "z_class_id", "class_name")
+    assert likely_labels([]) == labels
+    assert likely_labels([area]) == area
+    assert likely_area() == area
+
+
+@pytest.mark.usefixtures("qgis_new_project")
+def test_of_two_surveyed_areas_none_is_guessed() -> None:
+    outlines("Surveyed area", "name")
+    outlines("Surveyed area, precise labels", "name")
+    outlines("study area 2", "name")
+    assert likely_area() is None
+
+
+@pytest.mark.usefixtures("qgis_new_project")
+def test_areas_with_classes_may_be_labels_but_come_last() -> None:
+    areas = outlines("areas", "a_class")
+    assert likely_labels([]) == areas
+    assert likely_area() is None
+    labels = outlines("my labels", "z_class")
+    assert likely_labels([]) == labels
