@@ -18,7 +18,7 @@ from ..scene.grid import Grid, Window
 from ..scene.labels import BACKGROUND, LabelMap, open_labels
 from ..scene.sink import states_background
 from ..scene.source import Image, raster_environment
-from ..scene.vectors import Outlines, read_outlines, readable
+from ..scene.vectors import Outlines, read_attributes, read_outlines, readable
 from ..settings import Value
 from .matching import Matched, chosen_target, match_classes, read_legend
 
@@ -167,6 +167,16 @@ def open_map(job: Job, progress: Progress) -> LabelMap:
     return open_labels(known, grid, job.area, progress=progress, background=True)
 
 
+def _marks_one_class(features: Features) -> bool:
+    """Whether the reference has no class field, or one that holds a single class.
+
+    One that holds several may say itself where there is none of the map's class.
+    """
+    if not features.field or not readable(features):
+        return not features.field
+    return len(read_attributes(features).classes) == 1
+
+
 def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) -> Comparison:
     """Map and reference of the job, with their classes matched.
 
@@ -178,7 +188,9 @@ def open_comparison(job: Job, settings: dict[str, Value], progress: Progress) ->
     on_map = open_map(job, progress)
     stated = states_background(job.inputs["CLASSES"][0].path)
     wanted = str(settings["unmarked"])
-    complete = wanted == "background" or (wanted == "auto" and stated and not job.labels.field)
+    complete = wanted == "background" or (
+        wanted == "auto" and stated and _marks_one_class(job.labels)
+    )
     grid = on_map.grid
     features, target = job.labels, None
     fieldless = complete and not features.field and readable(features)

@@ -58,6 +58,15 @@ def test_a_map_of_one_class_needs_no_word_about_unmarked_ground(
     assert bench.assess(write(bench, mapped), raster)["IOU"] == pytest.approx(48 / 60)
 
 
+def test_nor_does_one_whose_reference_has_a_field_of_that_one_class(
+    bench: Workbench, mapped: np.ndarray
+) -> None:
+    shapes = [shapely.box(5, 4, 15, 10), shapely.box(26, 15, 30, 20)]
+    reference = bench.layer(shapes, {"class": ["scar", "scar"]})
+    found = bench.assess(write(bench, mapped), reference, field="class")
+    assert found["IOU"] == pytest.approx(48 / 70)
+
+
 def test_a_map_that_is_all_class_does_not_take_missing_data_for_background(
     bench: Workbench, mapped: np.ndarray
 ) -> None:
