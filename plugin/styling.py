@@ -160,6 +160,11 @@ def polygon_style(classes: Sequence[MapClass]) -> Style:
     return apply
 
 
+def own_style(layer: QgsMapLayer) -> None:
+    """The style that lies beside the layer's file."""
+    layer.loadDefaultStyle()
+
+
 def outline_style() -> Style:
     """Areas of a single class: a red line around what lies beneath."""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..classes import MapClass
 from ..scene.aside import Together, written_aside
-from ..scene.legend import write_class_legend
+from ..scene.legend import write_class_legend, write_outline_style
 
 CRS = "EPSG:32632"
 
@@ -70,7 +70,7 @@ def save_shapes(
     path: Path, shapes: Sequence[shapely.Geometry], fields: Mapping[str, NDArray[Any]],
     together: Together, classes: Sequence[MapClass] = (),
 ) -> None:  # fmt: skip
-    """Write polygons as a GeoPackage; `classes` give those with a `class_id` a QGIS style."""
+    """Write polygons as a GeoPackage; `classes` fill those with a `class_id`, others are hollow."""
     kinds = {shape.geom_type for shape in shapes}
     with written_aside(path, together) as aside:
         pyogrio.raw.write(
@@ -82,6 +82,8 @@ def save_shapes(
         )  # fmt: skip
         if classes:
             _write_style(aside.with_suffix(".qml"), classes)
+        else:
+            write_outline_style(aside)
 
 
 def _raster(path: Path, image: NDArray[Any], ground: Ground, nodata: float) -> Any:  # noqa: ANN401

@@ -156,6 +156,8 @@ def write_layer(
             geometry_type="Polygon",
             crs=grid.crs or None,
             driver=driver,
+            # Older versions of QGIS warn about the newest version of the format.
+            dataset_options={"VERSION": "1.2"} if driver == "GPKG" else {},
             **named,
         )
         # A full disk may go unnoticed until the file is looked at again.

@@ -12,6 +12,7 @@ _PIXEL_COUNT, _NAME, _VALUE, _RED, _GREEN, _BLUE = 1, 2, 5, 6, 7, 8
 _RAMP = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 # The one of the plugin's `styling.py`, for those who open the file without it.
 _SEE_THROUGH_RAMP = ("#ffffb2", "#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
+_OUTLINE = {"style": "no", "outline_color": "227,26,28,255", "outline_width": "0.5"}
 _ALPHAS = (0, 144, 255, 255, 255, 255)
 
 
@@ -48,6 +49,20 @@ def write_value_legend(path: Path, low: float, high: float, *, see_through: bool
     hillshade.
     """
     _write(_value_style(low, high, see_through), path.with_suffix(".qml"), qgis=True)
+
+
+def write_outline_style(path: Path) -> None:
+    """Lay a QGIS style beside the polygons in `path`: a red line around what lies beneath."""
+    root = Xml.Element("qgis", version="3.40.0", styleCategories="Symbology")
+    renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
+    symbol = Xml.SubElement(
+        Xml.SubElement(renderer, "symbols"), "symbol", type="fill", name="0", alpha="1"
+    )
+    layer = Xml.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1"})
+    options = Xml.SubElement(layer, "Option", type="Map")
+    for name, value in _OUTLINE.items():
+        Xml.SubElement(options, "Option", name=name, type="QString", value=value)
+    _write(root, path.with_suffix(".qml"), qgis=True)
 
 
 def _attribute_table(classes: Sequence[MapClass], counts: Sequence[int] | None) -> Xml.Element:

@@ -15,6 +15,7 @@ from ..progress import Progress
 from ..scene.aside import Together, written_aside
 from ..scene.grid import Grid, Window
 from ..scene.layers import Polygons, driver_of, layer_path, moved, write_layer
+from ..scene.legend import write_outline_style
 from ..scene.scene import Scene
 from .attributes import OwnAttributes, Part, measures_of, said_of
 from .cleaning import CLASS, Cleaned, Probabilities
@@ -70,6 +71,7 @@ def write_outlines(
     fields = _fields(drawing, polygons, said, grid)
     with written_aside(target, together) as aside:
         write_layer(aside, target.stem, driver, polygons, fields, grid)
+        write_outline_style(aside)
     return count
 
 

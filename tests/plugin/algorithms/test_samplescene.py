@@ -10,7 +10,9 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import Qt
 from terraweave.plugin.algorithms.samplescene import SampleSceneAlgorithm
+from terraweave.plugin.styling import own_style
 
 
 @pytest.fixture
@@ -33,6 +35,7 @@ def test_parameters_and_outputs(algorithm: SampleSceneAlgorithm) -> None:
     [
         ({"SIZE": 8}, "SIZE"),
         ({"FAMILY": "nobody"}, "FAMILY"),
+        ({"--SIZE": 64}, "write SIZE=…"),
         ({"FOLDER": __file__ + "/inside"}, "cannot be written to the folder"),
     ],
 )
@@ -66,3 +69,20 @@ def test_scene_is_made_and_loaded_on_demand(
     assert QgsVectorLayer(results["LABELS"]).featureCount() > 0
     assert QgsRasterLayer(results["TRUTH"]).isValid()
     assert len(context.layersToLoadOnCompletion()) == (4 if load else 0)
+
+
+@pytest.mark.usefixtures("with_worker")
+def test_surveyed_area_lets_the_image_be_seen(
+    algorithm: SampleSceneAlgorithm,
+    context: QgsProcessingContext,
+    listener: QgsProcessingFeedback,
+    tmp_path: Path,
+) -> None:
+    given = {"FAMILY": "hpclnet", "SIZE": 64, "FOLDER": str(tmp_path / "s")}
+    results, done = algorithm.run(given, context, listener, catchExceptions=False)
+    assert done
+    area, labels = QgsVectorLayer(results["AREA"]), QgsVectorLayer(results["LABELS"])
+    for layer in (area, labels):
+        own_style(layer)
+    assert area.renderer().symbol().symbolLayer(0).brushStyle() == Qt.BrushStyle.NoBrush
+    assert [one.label() for one in labels.renderer().categories()] == ["Landslide"]
