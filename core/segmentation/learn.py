@@ -336,7 +336,10 @@ class SegmentationCourse(Generic[S]):
     def _digest(self) -> str:
         about = (sorted(self._design.settings.items()), self.card.architecture, software())
         parts = [part.tobytes() for one in self._divisions for part in one.parts]
-        start = self._design.network(self.card.architecture).state_dict()
+        # Weights of chance differ from run to run, unless they are drawn from the same start.
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(0)
+            start = self._design.network(self.card.architecture).state_dict()
         weights = [value.cpu().numpy().tobytes() for _, value in sorted(start.items())]
         return digest_of(
             [

@@ -258,7 +258,12 @@ def test_cancelled_training_keeps_its_best_epoch_and_goes_on(job: Job) -> None:
         replace(job, outputs={"MODEL": job.output("MODEL") + "2.safetensors"}),
         ToyDesign({}), Progress(),
     )  # fmt: skip
-    resumed = learn(job, ToyDesign({}), Progress())
+    said: list[str] = []
+    # Another process has another state of chance.
+    torch.manual_seed(99)
+    again = Progress(lambda one: said.append(str(one.get("text"))))
+    resumed = learn(job, ToyDesign({}), again)
+    assert any(one.startswith("Going on after epoch") for one in said)
     for key, value in straight.state.items():
         assert torch.equal(value, resumed.state[key])
 
