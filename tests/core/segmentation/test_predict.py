@@ -351,7 +351,7 @@ def test_a_finished_run_leaves_its_outputs_only(scene: Scene, tmp_path: Path) ->
     scene.run(job_for(image, write_card(tmp_path / "m.safetensors")))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "image.tif", "m.safetensors", "map.qml", "map.tif", "map.tif.aux.xml",
-        "map_areas.gpkg", "map_confidence.qml", "map_confidence.tif",
+        "map_areas.gpkg", "map_areas.qml", "map_confidence.qml", "map_confidence.tif",
     ]  # fmt: skip
 
 
