@@ -142,6 +142,8 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
             self.prepared(parameters, context)
         except InputError as error:
             raise QgsProcessingException(str(error)) from error
+        for name in self._unknown(parameters):
+            feedback.pushWarning(f"{self.name()} has no parameter {name}; it has no effect.")
         return True
 
     def processAlgorithm(
@@ -158,9 +160,20 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(str(error)) from error
 
     def _check_all(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        for name in self._unknown(parameters):
+            if self.parameterDefinition(plain := name.lstrip("-")) is not None:
+                raise InputError(
+                    f"“{name}” is no parameter. Behind “--” parameters have no dashes: write "
+                    f"{plain}=…, and once more for each further layer."
+                )
         if self.NEEDS_WORKER:
             find_interpreter()
         self.check(parameters, context)
+
+    def _unknown(self, parameters: Parameters) -> list[str]:
+        """The names given that are no parameter's, which QGIS drops without a word."""
+        known = {one.name().casefold() for one in self.parameterDefinitions()}
+        return [name for name in parameters if name.casefold() not in known]
 
     def check(self, parameters: Parameters, context: QgsProcessingContext) -> None:
         """Raise InputError for whatever can be seen to be wrong."""
