@@ -1,6 +1,6 @@
 """The trainings of MineC2FNet: coarse, coarse and then fine, and fine alone behind a teacher."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from . import MINEC2FNET
 from .comparison import forgotten, gained, remembered
 from .design import FootprintDesign, earlier_model, expected_card, network_of, statistics_of
 from .settings import REFINE_SETTINGS
+from .statistics import warn_of_other_units
 from .view import ROLE, ImageView
 
 _COARSE_SHARE = 0.6
@@ -47,7 +48,8 @@ def learn(job: Job, progress: Progress) -> dict[str, object]:
     fine = of_stage(job, "FINE")
     if fine is None:
         design = FootprintDesign(settings, start)
-        return learn_segmentation(job, design, progress, start=start.card if start else None).values
+        card, told = start.card if start else None, _units_told(start, progress)
+        return learn_segmentation(job, design, progress, start=card, revise=told).values
     return _both(job, fine, settings, start, progress)
 
 
@@ -69,12 +71,15 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         "fine_epochs": given["epochs"],
     }
     design = FootprintDesign(settings, teacher, fine=True)
+    # A scale in the settings is that of the new images; the earlier ones are as the teacher knew.
+    as_before = FootprintDesign({**settings, "reflectance_scale": 0.0}, teacher, fine=True)
     old = of_stage(job, "OLD")
 
     def ready(sites: Sites) -> Sites:
+        _units_told(teacher, progress)(sites)
         if old is not None:
             with progress.stage("Reading earlier images", _CHECKING_SHARE):
-                _all_ground(old, teacher, design, _unheard(progress))
+                _all_ground(old, teacher, as_before, _unheard(progress))
         return sites
 
     def tables(course: Course, measured: Measured) -> Sequence[Table]:
@@ -82,7 +87,7 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         told = gained(course, teacher, before)
         if old is None:
             return (*told, *remembered(teacher))
-        ground = _all_ground(old, teacher, design, progress)
+        ground = _all_ground(old, teacher, as_before, progress)
         after = course.segmenter(measured.outcome.state, 0)
         lost = forgotten(
             ground.whole(before, progress),
@@ -126,6 +131,7 @@ def _both(
     design = FootprintDesign(once, start)
 
     def revise(sites: Sites) -> Sites:
+        _units_told(start, progress)(sites)
         card = expected_card(design, sites)
         with progress.stage("Reading precise labels", _CHECKING_SHARE):
             kept = _judging(fine, settings, card, _unheard(progress))
@@ -144,6 +150,7 @@ def _both(
             progress,
             start=first.card,
             tables=lambda course, measured: _stages(first, teacher, settings, course, measured),
+            revise=_units_told(teacher, progress),
         )
     return student.values
 
@@ -160,6 +167,17 @@ def _judging(
     design = FootprintDesign(settings, teacher, fine=True)
     sites = read_sites(fine, MINEC2FNET, design.view, design.working_gsd, progress, start=card)
     return kept_ground(sites, divide(sites, settings, design.effort.gap))
+
+
+def _units_told(earlier: Earlier | None, progress: Progress) -> Callable[[Sites], Sites]:
+    """Looks at scenes, and warns where they are written unlike those of the earlier model."""
+
+    def told(sites: Sites) -> Sites:
+        known = statistics_of(earlier) if earlier else None
+        warn_of_other_units(sites.sites, known, progress)
+        return sites
+
+    return told
 
 
 def _unheard(progress: Progress) -> Progress:

@@ -1,12 +1,15 @@
 """What MineC2FNet can do; importing this brings torch in."""
 
+import numpy as np
 import torch
 
-from ...card import Card
+from ...card import Card, read_card
 from ...errors import InputError
 from ...estimate import Estimate
 from ...job import Job
 from ...progress import Progress
+from ...scene.grid import Window
+from ...scene.scene import Block, Scene
 from ...segmentation.foresee import foresee_prediction
 from ...segmentation.predict import Make, predict
 from ...segmentation.segmenter import TrainedSegmenter
@@ -15,7 +18,8 @@ from . import MINEC2FNET
 from .design import earlier_model, network_of, statistics_of
 from .foresee import foresee
 from .learn import learn, refine
-from .view import ImageView
+from .statistics import Brightness, doubt
+from .view import ROLE, ImageView
 
 
 class MineC2FNetRecipe:
@@ -37,7 +41,12 @@ class MineC2FNetRecipe:
 
     def predict(self, job: Job, progress: Progress) -> dict[str, object]:
         """Apply the job's model; see `segmentation.predict`."""
-        return predict(job, progress, MINEC2FNET, _make_of(job))
+        seen = Brightness()
+        found = predict(job, progress, MINEC2FNET, _make_of(job, seen))
+        known = float(np.median(read_card(job.model).input(ROLE).mean))
+        if told := doubt("the image", seen.mean, known, "the model's images"):
+            progress.warn(told)
+        return found
 
     def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:
         """There is nothing to take over.
@@ -50,12 +59,26 @@ class MineC2FNetRecipe:
         )
 
 
-def _make_of(job: Job) -> Make:
+class _Watching(TrainedSegmenter):
+    """A segmenter that remembers how bright what it read was."""
+
+    seen: Brightness
+
+    def read(self, scene: Scene, window: Window) -> Block:
+        """The channels in `window`, as the view reads them."""
+        block = super().read(scene, window)
+        self.seen.add(block)
+        return block
+
+
+def _make_of(job: Job, seen: Brightness | None = None) -> Make:
     settings = resolve(MINEC2FNET.predict_settings, job.settings)
 
     def make(card: Card, device: torch.device) -> TrainedSegmenter:
         model = earlier_model(job.model, card)
         view = ImageView.of_card(card, settings)
-        return TrainedSegmenter(view, network_of(model).to(device), statistics_of(model))
+        made = _Watching(view, network_of(model).to(device), statistics_of(model))
+        made.seen = seen or Brightness()
+        return made
 
     return make

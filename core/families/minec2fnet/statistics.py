@@ -1,11 +1,20 @@
 """Mean and deviation of the bands: of the coarse training part, and kept from then on."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...card import CardInput
+from ...progress import Progress
+from ...scene.scene import Block
+from ...segmentation.sites import Site
+
+# Bare ground in the sun is some ten times as bright as water; other units differ by far more.
+_OTHER_UNITS = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +39,53 @@ class Statistics:
         """
         mean, std = (one.to(values)[:, None, None] for one in (self.mean, self.std))
         return torch.where(valid[:, None], (values - mean) / std, 0.0)
+
+
+@dataclass(slots=True)
+class Brightness:
+    """What the bands of an image are on the mean, gathered block by block."""
+
+    total: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    count: int = 0
+
+    @classmethod
+    def of_site(cls, site: Site) -> "Brightness":
+        """That of a scene in memory."""
+        found = cls()
+        found.add(Block(site.values, site.valid))
+        return found
+
+    def add(self, block: Block) -> None:
+        """Count a block, of which invalid pixels are 0."""
+        self.total = self.total + block.values.sum(axis=(-2, -1), dtype=np.float64)
+        self.count += int(block.valid.sum())
+
+    @property
+    def mean(self) -> float:
+        """The middle one of the bands' means."""
+        return float(np.median(self.total)) / max(self.count, 1)
+
+
+def doubt(title: str, found: float, known: float, whose: str) -> str:
+    """The sentence for an image whose numbers look like other units than the known, or ""."""
+    if found <= 0 or known <= 0 or 1 / _OTHER_UNITS < found / known < _OTHER_UNITS:
+        return ""
+    times, how = (found / known, "larger") if found > known else (known / found, "smaller")
+    return (
+        f"The values of {title} are about {float(f'{times:.1g}'):,.0f} times {how} than those of "
+        f"{whose} (mean {found:.3g} against {known:.3g}), so they seem to be written in other "
+        "units, which to the network is another landscape. Bring all to the same units, or say "
+        "how the images are written (REFLECTANCE_SCALE and REFLECTANCE_OFFSET, for all alike)."
+    )
+
+
+def warn_of_other_units(
+    sites: Sequence[Site], statistics: Statistics | None, progress: Progress
+) -> None:
+    """Say which scenes are written unlike the model's, or unlike the first of a new training."""
+    means = [Brightness.of_site(site).mean for site in sites]
+    known = float(statistics.mean.median()) if statistics else means[0]
+    whose = "the model's images" if statistics else sites[0].title
+    for site, mean in zip(sites, means, strict=True):
+        if told := doubt(site.title, mean, known, whose):
+            progress.warn(told)

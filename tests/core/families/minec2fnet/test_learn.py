@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import rasterio
 from terraweave.core.card import read_card
 from terraweave.core.errors import InputError, ModelFileError
 from terraweave.core.families.minec2fnet.recipe import MineC2FNetRecipe
@@ -135,3 +136,61 @@ def test_without_held_out_ground_the_teachers_threshold_is_kept(tmp_path: Path) 
     job = refinement_of(path, images, labels, tmp_path)
     MineC2FNetRecipe().refine(replace(job, settings={**job.settings, "epochs": 1}), Progress())
     assert read_card(job.output("MODEL")).training["threshold"] == 0.4
+
+
+def test_images_in_other_units_than_the_models_are_told(tmp_path: Path) -> None:
+    path = write_teacher(tmp_path / "first.safetensors", ("", "", ""))
+    old, old_labels = scenes(tmp_path, range(1), "coarse")
+    images, labels = scenes(tmp_path, range(1, 2), "fine")
+    with rasterio.open(images[0].path) as file:
+        profile, values = {**file.profile, "dtype": "float32"}, file.read()
+    with rasterio.open(images[0].path, "w", **profile) as file:
+        file.write((values / 10000).astype("float32"))
+    said: list[str] = []
+
+    def heard() -> Progress:
+        return Progress(lambda event: said.append(str(event)))
+
+    job = refinement_of(path, images, labels, tmp_path)
+    job = replace(job, settings={**job.settings, "epochs": 1})
+    recipe = MineC2FNetRecipe()
+    recipe.refine(job, heard())
+    assert any("times smaller than those of the model" in one for one in said)
+    predict = Job(
+        task="predict",
+        family="minec2fnet",
+        model=str(path),
+        inputs={"IMAGE": images},
+        settings={"device": "cpu"},
+        outputs={"CLASSES": str(tmp_path / "classes.tif")},
+    )
+    said.clear()
+    recipe.predict(predict, heard())
+    assert any("times smaller than those of the model" in one for one in said)
+    said.clear()
+    told = replace(
+        job,
+        inputs={"IMAGE": images, "OLD_IMAGE": old},
+        features={"OLD_LABELS": old_labels},
+        settings={**job.settings, "reflectance_scale": 10000.0},
+        outputs={**job.outputs, "REPORT": str(tmp_path / "told.html")},
+    )
+    recipe.refine(told, heard())
+    assert not any("times smaller" in one for one in said)
+    alike = replace(
+        told,
+        inputs={"IMAGE": old, "OLD_IMAGE": old},
+        labels=old_labels,
+        settings=job.settings,
+        outputs={**job.outputs, "REPORT": str(tmp_path / "alike.html")},
+    )
+    recipe.refine(alike, Progress())
+    before = [
+        next(
+            one
+            for one in json.loads((tmp_path / name).read_text())["tables"]
+            if one["title"].startswith("Forgotten")
+        )["rows"][0]
+        for name in ("told.json", "alike.json")
+    ]
+    assert before[0] == before[1]
