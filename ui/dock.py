@@ -23,13 +23,14 @@ from ..core.family import Family
 from .field import MODEL_SUFFIX
 from .run import RunQueue
 from .runs_page import RunsPage
-from .step_page import StepPage
 from .steps import fresh_algorithm, offered_steps, step_id
 from .welcome import WelcomePage
 from .words import tr
 
 if TYPE_CHECKING:
     from qgis.PyQt.QtCore import QMimeData
+
+    from .step_page import StepPage
 
 
 class Dock(QgsDockWidget):
@@ -90,12 +91,13 @@ class Dock(QgsDockWidget):
         else:
             self._show_family()
 
-    def page(self, tool: str) -> StepPage | None:
+    def page(self, tool: str) -> "StepPage | None":
         """The page of a step (train, predict, …) of the chosen family."""
         if not self._filled:
             self.refresh()
-        pages = (self.tabs.widget(place) for place in range(self.tabs.count()))
-        return next((p for p in pages if isinstance(p, StepPage) and p.step.tool == tool), None)
+        shown = {self.tabs.widget(place) for place in range(self.tabs.count())}
+        pages = (page for page in self._pages.values() if page in shown)
+        return next((page for page in pages if page.step.tool == tool), None)
 
     def show_runs(self) -> None:
         """Bring the page of runs to the front."""
@@ -214,7 +216,9 @@ class Dock(QgsDockWidget):
         titles = [self.tabs.tabText(place) for place in range(self.tabs.count())]
         self.tabs.setCurrentIndex(titles.index(before) if before in titles else 0)
 
-    def _page(self, identifier: str, step: object) -> StepPage:
+    def _page(self, identifier: str, step: object) -> "StepPage":
+        from .step_page import StepPage  # forms are nothing for the start of QGIS
+
         key = f"{self.family.key} {identifier}"
         if key not in self._pages:
             algorithm = fresh_algorithm(identifier)

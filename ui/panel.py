@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qgis.core import Qgis, QgsApplication, QgsProject
 from qgis.gui import QgisInterface
@@ -17,9 +18,11 @@ from .options import OptionsFactory
 from .results import load_layers, outcome_of
 from .run import Run, RunQueue, State
 from .runs_page import open_report
-from .step_page import StepPage
 from .steps import fresh_algorithm
 from .words import tr, use_language
+
+if TYPE_CHECKING:
+    from .step_page import StepPage
 
 ROOT = Path(__file__).resolve().parents[1]
 _ICON = ROOT / "resources" / "icons" / "terraweave.svg"
@@ -100,7 +103,7 @@ class Panel(QObject):
         if visible:
             self._fill_later.start()
 
-    def _run_page(self, page: StepPage) -> None:
+    def _run_page(self, page: "StepPage") -> None:
         algorithm = fresh_algorithm(page.form.algorithm.id())
         self.queue.add(Run(algorithm, page.form.values(), page.title))
         self.dock.renew_files(self._named_files())
