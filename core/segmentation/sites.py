@@ -1,5 +1,6 @@
 """The scenes of a training at the working pixel size, in memory, with their labels."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,8 @@ from .working import check_working_gsd, working_grid
 IGNORED = 255
 """In a target: nobody knows, or the image has nothing there."""
 
+# Names that say no more than the value.
+_NUMBERED = re.compile(r"(class )?\d+\Z", re.IGNORECASE)
 _BLOCK = 512
 _MOST_BYTES = 6 * 2**30
 
@@ -175,7 +178,7 @@ def _meant(
     wanted = start.classes[0] if start else family.target
     if wanted is None or not (labels.field or is_raster(labels)):
         return frozenset(one.value for one in classes)
-    named = [one for one in classes if not one.name.lower().startswith("class ")]
+    named = [one for one in classes if not _NUMBERED.match(one.name.strip())]
     same = [one for one in named if one.name.strip().casefold() == wanted.name.casefold()]
     if start and named and not same:
         names = ", ".join(f"“{one.name}”" for one in named[:6])
@@ -239,6 +242,6 @@ def _check_labelled(sites: Sequence[Site], labels: Features) -> None:
 
 def _class_of(found: Sequence[MapClass], family: Family) -> MapClass:
     """The one class of the map: the layer's own where it has one, else the family's."""
-    if len(found) == 1 and not found[0].name.lower().startswith("class "):
+    if len(found) == 1 and not _NUMBERED.match(found[0].name.strip()):
         return MapClass(1, found[0].name, found[0].color)
     return family.target or MapClass(1, "class 1", "#c0392b")
