@@ -156,7 +156,12 @@ def _tiles(found: Assessment) -> list[dict[str, object]]:
          _range(intervals.average_accuracy) if intervals else ""),
     ]  # fmt: skip
     if binary is not None:
-        named[2:] = [
+        # Of ground that is mostly empty, overall accuracy says little.
+        one = next(row for row in scores.per_class if row.mapclass.name == binary.name)
+        named = [
+            ("IoU", one.iou, f"of “{binary.name}”"),
+            ("F1", one.f1, "precision and recall together"),
+            named[0],
             ("Boundary F1", binary.boundary.f1, f"within {binary.distance:.4g} m"),
             ("Objects found", binary.objects.detection_rate, f"of {binary.objects.objects}"),
         ]

@@ -75,7 +75,21 @@ def divide(sites: Sites, settings: Mapping[str, Value], gap: int) -> tuple[Divis
     else:
         share = float(settings["validation_share"])
         splits = (blocked_split(*place, share=share, **common),)  # type: ignore[arg-type]
-    return tuple(Division(one, lattice.parts(one, sites.sites)) for one in splits)
+    return tuple(
+        Division(_told(one, lattice.step), lattice.parts(one, sites.sites)) for one in splits
+    )
+
+
+def _told(split: Split, step: int) -> Split:
+    """The split, with a word about what its counts are where not every pixel was counted."""
+    if step == 1:
+        return split
+    told = (
+        f"There are very many labelled pixels: to divide them, every {step}-th one in rows and "
+        f"columns was counted. All of them train or validate, about {step**2} times as many as "
+        "these counts say."
+    )
+    return replace(split, warnings=(*split.warnings, told))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
