@@ -1,5 +1,6 @@
 """How much memory and disk this machine has to give, and how much this process has taken."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -36,6 +37,11 @@ def peak_memory() -> int:
     """The most bytes of memory that this process has had so far; 0 where unknown."""
     if sys.platform == "win32":
         return _windows_peak_memory()
+    with contextlib.suppress(OSError, ValueError):
+        # The figure below is inherited from whoever starts a process, and QGIS is large.
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * _KIBIBYTE
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
