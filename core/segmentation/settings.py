@@ -5,7 +5,7 @@ from ..settings import DEVICE, Choice, Setting
 
 def segmentation_settings(
     *,
-    hysteresis: float = 0.15,
+    hysteresis: float = 0.0,
     closing: int = 0,
     fill_holes: float = 0.0,
     minimum_area: float = 0.0,

@@ -129,7 +129,7 @@ def read_sites(
     if view is None:
         raise ValueError("a training without a scene")
     _check_labelled(found, labels)
-    mapclass = start.classes[0] if start else _class_of(list(classes.values()), family)
+    mapclass = start.classes[0] if start else _class_of(list(classes.values()), family, labels)
     return Sites(tuple(found), tuple(pairs), tuple(facts), mapclass, gsd, view)
 
 
@@ -240,8 +240,11 @@ def _check_labelled(sites: Sequence[Site], labels: Features) -> None:
         )
 
 
-def _class_of(found: Sequence[MapClass], family: Family) -> MapClass:
+def _class_of(found: Sequence[MapClass], family: Family, labels: Features) -> MapClass:
     """The one class of the map: the layer's own where it has one, else the family's."""
     if len(found) == 1 and not _NUMBERED.match(found[0].name.strip()):
-        return MapClass(1, found[0].name, found[0].color)
+        # A colour that nobody chose is the first of a palette, which says nothing of the class.
+        own = found[0].color
+        color = own if labels.classes or family.target is None else family.target.color
+        return MapClass(1, found[0].name, color)
     return family.target or MapClass(1, "class 1", "#c0392b")

@@ -153,5 +153,5 @@ TRAIN_SETTINGS = (
 )
 PREDICT_SETTINGS = (
     VERTICAL_UNIT,
-    *segmentation_settings(hysteresis=0.0, fill_holes=10_000.0, minimum_area=2000.0),
+    *segmentation_settings(fill_holes=10_000.0, minimum_area=2000.0),
 )

@@ -219,6 +219,6 @@ REFINE_SETTINGS = (
 )
 # Hysteresis of 0.1 cost 2 points of IoU on held-out tailings (one seed) and 3 to 5 on the sample.
 PREDICT_SETTINGS = (
-    *segmentation_settings(hysteresis=0.0, closing=1, fill_holes=5_000.0, minimum_area=10_000.0),
+    *segmentation_settings(closing=1, fill_holes=5_000.0, minimum_area=10_000.0),
     *OTHER_PRODUCT,
 )

@@ -28,7 +28,7 @@ from terraweave.core.segmentation.learn import learn
 from terraweave.core.segmentation.losses import segmentation_loss
 from terraweave.core.segmentation.orientations import turned
 from terraweave.core.segmentation.sampler import Ground, Sampler, channel_statistics
-from terraweave.core.segmentation.sites import Site, Sites
+from terraweave.core.segmentation.sites import Site, Sites, _class_of
 from terraweave.core.training.loop import Plain, Plan, State
 from torch import Tensor, nn
 
@@ -279,6 +279,14 @@ def test_labels_of_one_kind_are_refused(
     job = replace(job, labels=Features(write(tmp_path / "same.tif", same)))
     with pytest.raises(InputError, match=sentence):
         learn(job, ToyDesign({}), Progress())
+
+
+def test_a_named_class_has_the_familys_colour_unless_one_was_chosen(job: Job) -> None:
+    named = (MapClass(1, "Scar", "#123456"),)
+    assert job.labels is not None
+    chosen = replace(job, labels=replace(job.labels, classes=named))
+    assert learn(chosen, ToyDesign({}, epochs=1), Progress()).card.classes == named
+    assert _class_of(named, TOY, job.labels) == MapClass(1, "Scar", "#c0392b")
 
 
 def test_one_fold_is_refused(job: Job) -> None:
