@@ -52,17 +52,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    image, dem, labels = next(
-        [options.folder / name for name in names]
-        for names in FILES
-        if (options.folder / names[0]).exists()
-    )
-    job = Job(
-        "train",
-        "hpclnet",
-        inputs={"IMAGE": (Source(str(image)),), "DEM": (Source(str(dem)),)},
-        labels=Features(str(labels)),
-    )
+    job = scene_job(options.folder)
     name = options.folder.resolve().name
     notebook = Notebook(f"hpclnet_{name}", f"HPCL-Net on {name}, {options.epochs} epochs")
     for seed in (int(one) for one in options.seeds.split(",")):
@@ -71,6 +61,19 @@ def main() -> None:
     for one in METHODS:
         if one != "fusion":
             sys.stdout.write(paired(notebook, one, "fusion") + "\n")
+
+
+def scene_job(folder: Path) -> Job:
+    """A training on the scene in `folder`."""
+    image, dem, labels = next(
+        [folder / name for name in names] for names in FILES if (folder / names[0]).exists()
+    )
+    return Job(
+        "train",
+        "hpclnet",
+        inputs={"IMAGE": (Source(str(image)),), "DEM": (Source(str(dem)),)},
+        labels=Features(str(labels)),
+    )
 
 
 def _seed(job: Job, notebook: Notebook, seed: int, options: argparse.Namespace) -> None:

@@ -61,6 +61,7 @@ class HpclDesign:
         self._earlier = earlier
         self._warn = warn
         self._doubted = False
+        self.contrast = contrast_of(settings)
         window = earlier.card.window if earlier else int(settings["window"])
         plan = Plan(int(settings["epochs"]), STEPS_PER_EPOCH, float(settings["learning_rate"]))
         # Windows may look across the gap, but no label does.
@@ -170,7 +171,7 @@ class HpclDesign:
             epochs=effort.plan.epochs,
             steps=effort.plan.steps,
             seed=int(settings["seed"]),
-            contrast=contrast_of(settings),
+            contrast=self.contrast,
             jitter=float(settings["jitter"]),
             # A network with one input has nothing to lean on instead.
             missing=float(settings["missing"]) if len(network.encoders) == 2 else 0.0,

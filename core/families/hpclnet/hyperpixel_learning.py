@@ -1,7 +1,7 @@
 """Contrastive learning between hyper-pixels: anchors, keys, queues and the momentum encoder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from .hyperpixels import (
 )
 from .momentum import Embedder, MomentumEncoder, momentum_for
 from .network import HpclNet, Projector
-from .queues import BACK_EDGE, BACK_FAR, SLIDE, Queues
+from .queues import BACK_EDGE, BACK_FAR, SIZES, SLIDE, Queues
 
 MODES = ("full", "queues", "batch")
 _PER_WINDOW = 16
@@ -37,6 +37,7 @@ class Contrast:
 
     `mode` is `full`, or less for comparison: `queues` without a momentum encoder, `batch` without
     queues as well. `edge_share` of the anchors lie at boundaries; None takes them as they come.
+    `sizes` tells how many keys each queue holds.
     """
 
     weight: float = 0.1
@@ -44,6 +45,7 @@ class Contrast:
     edge_share: float | None = 0.75
     anchors: int = 256
     temperature: float = TEMPERATURE
+    sizes: Mapping[str, int] = field(default_factory=lambda: SIZES)
 
 
 class HyperpixelLearning:
@@ -53,7 +55,7 @@ class HyperpixelLearning:
         """`steps` of the whole training decide how slow the momentum encoder is."""
         architecture = network.architecture
         device = next(network.parameters()).device
-        self._stride = architecture.stride
+        self._stride = network.fused_stride
         self._contrast = contrast
         self.projector = Projector(network.fused_channels, architecture.embedding).to(device)
         self._embedder = Embedder(network, self.projector)
@@ -62,7 +64,7 @@ class HyperpixelLearning:
             if contrast.mode == "full"
             else None
         )
-        self.queues = Queues(architecture.embedding, device=device)
+        self.queues = Queues(architecture.embedding, contrast.sizes, device)
         self._fresh: dict[str, Tensor] | None = None
 
     def loss(

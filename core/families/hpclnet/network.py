@@ -139,6 +139,7 @@ class HpclNet(nn.Module):
         }
         self.decoder = Decoder(skips, deepest, architecture.stride)
         self.fused_channels = deepest
+        self.fused_stride = architecture.stride
 
     def forward(self, values: Tensor) -> Tensor:
         """Logits (b, row, column) of standardised channels (b, image + terrain, row, column)."""
