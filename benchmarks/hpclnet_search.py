@@ -150,9 +150,7 @@ def main() -> None:
             sys.stdout.write(paired(notebook, method, base) + "\n")
 
 
-def _run(
-    notebook: Notebook, job: Job, method: str, change: Change, seed: int, epochs: int
-) -> None:
+def _run(notebook: Notebook, job: Job, method: str, change: Change, seed: int, epochs: int) -> None:
     given: dict[str, Value] = {"epochs": epochs, "seed": seed, "device": "cpu", **change.settings}
     told = {**given, **{key: repr(value) for key, value in change.contrast.items()}}
 
