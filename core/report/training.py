@@ -63,7 +63,8 @@ class TrainingReport:
     `epochs` are the numbers the training reported, `best_epoch` the one kept (from 1 on). `scores`
     were measured on the validation pixels of `split`, `folds` in cross-validation. `declared`
     are the settings' declarations, for their titles. `device` is the sentence that says what
-    computed, and why; `seconds` is how long it took. `tables` are the family's own.
+    computed, and why; `seconds` is how long it took. `told` are sentences for the summary, and
+    `tables` further tables: the family's own.
     """
 
     family: str
@@ -74,6 +75,7 @@ class TrainingReport:
     split: Split | None = None
     maps: Sequence[SplitMap] = ()
     folds: Sequence[Scores] = ()
+    told: Sequence[str] = ()
     warnings: Sequence[str] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     declared: Sequence[Setting] = ()
@@ -109,6 +111,7 @@ class TrainingReport:
                     "title": one.title,
                     "header": list(one.header),
                     "rows": [list(r) for r in one.rows],
+                    "note": one.note,
                 }
                 for one in self.tables
             ],
@@ -247,6 +250,7 @@ def _summary(report: TrainingReport) -> list[str]:
         told += _score_sentences(report)
     else:
         told.append("Nothing was held out, so there is no score.")
+    told += report.told
     told += [_epoch_sentence(report), _refit_sentence(report), _effort_sentence(report)]
     return [one for one in told if one]
 

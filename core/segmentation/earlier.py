@@ -8,8 +8,15 @@ from torch import nn
 from ..card import Card
 from ..errors import ModelFileError
 from ..family import Family
+from ..job import Job
 from ..model_file import load_into
+from ..provenance import fingerprint
 from ..training.loop import State
+
+EARLIER = "earlier"
+"""Where a card's metrics keep those of the models that came before it."""
+
+_MOST_EARLIER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +54,16 @@ def read_earlier(
         )
     load_into(built, path)
     return Earlier(card, built.state_dict())
+
+
+def named(start: Card, job: Job) -> dict[str, object]:
+    """Which model a training went on from, for its card."""
+    return {"name": start.name, "sha256": fingerprint(job.model) if job.model else ""}
+
+
+def earlier_scores(card: Card) -> list[dict[str, object]]:
+    """The scores that a card remembers, its own first, then those of the models before it."""
+    own = {key: value for key, value in card.metrics.items() if key not in (EARLIER, "folds")}
+    before = card.metrics.get(EARLIER)
+    kept = [one for one in before if isinstance(one, dict)] if isinstance(before, list) else []
+    return [{"model": card.name, **own}, *kept][:_MOST_EARLIER]

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,7 +16,7 @@ from ..device import Device, choose_device
 from ..job import Job
 from ..nn.decay import ParameterGroup
 from ..progress import Progress
-from ..provenance import digest_of, fingerprint, inputs_of, software
+from ..provenance import digest_of, inputs_of, software
 from ..report.training import Table, TrainingReport, write_training_report
 from ..settings import Setting
 from ..training.checkpoint import Checkpoint
@@ -25,10 +25,11 @@ from ..training.phases import Keep, Measured, Phases, check_outputs, mean_scores
 from .costs import CleanupCosts, cleanup_costs
 from .design import Design
 from .division import Division, divide, division_maps
+from .earlier import EARLIER, earlier_scores, named
 from .judging import model_threshold
 from .sampler import Ground, Sampler
 from .sites import Sites, read_sites
-from .tables import boundary_table, site_table
+from .tables import Told, boundary_table, site_table
 from .validation import HeldOut, Judged, pooled
 from .view import Segmenter
 
@@ -43,6 +44,8 @@ class Learnt:
     state: State
     measured: Measured
     course: "SegmentationCourse[Any]"
+    further: Mapping[str, object] = field(default_factory=dict)
+    report: str = ""
 
     @property
     def values(self) -> dict[str, object]:
@@ -53,17 +56,13 @@ class Learnt:
             values = [getattr(one, key) for one in rows]
             known = [one for one in values if one is not None]
             found[name] = sum(known) / len(known) if known else None
-        return {**found, "THRESHOLD": self.card.training.get("threshold")}
+        return {**found, "THRESHOLD": self.card.training.get("threshold"), **self.further}
 
 
-EARLIER = "earlier"
-"""Where a card's metrics keep those of the models that came before it."""
-
-_MOST_EARLIER = 20
 _CLASS_SCORES = {"IOU": "iou", "F1": "f1", "PRECISION": "users", "RECALL": "producers"}
 
 
-Tables = Callable[["SegmentationCourse[Any]", Measured], Sequence[Table]]
+Further = Callable[["SegmentationCourse[Any]", Measured], Told]
 Revise = Callable[[Sites], Sites]
 
 
@@ -72,20 +71,25 @@ def as_they_are(sites: Sites) -> Sites:
     return sites
 
 
+def nothing_more(course: "SegmentationCourse[Any]", measured: Measured) -> Told:
+    """Nothing besides the scores."""
+    return Told()
+
+
 def learn(
     job: Job,
     design: Design[S],
     progress: Progress,
     *,
     start: Card | None = None,
-    tables: Tables = lambda course, measured: (),
+    further: Further = nothing_more,
     revise: Revise = as_they_are,
     declared: Sequence[Setting] = (),
 ) -> Learnt:
     """Train as the job says, and write model and report.
 
-    `start` is the card of a model to go on from, which is the job's; `tables` gives the report's
-    further tables. `revise` sees the scenes before they are divided, and may refuse or change
+    `start` is the card of a model to go on from, which is the job's; `further` has more to say of
+    what was learnt. `revise` sees the scenes before they are divided, and may refuse or change
     them. `declared` are the settings of this stage, where they are not the family's.
 
     Raises:
@@ -111,13 +115,15 @@ def learn(
     final = phases.refit(measured)
     card = phases.write(measured, final)
     costs = course.cleanup()
-    for warning in costs.warnings if costs else ():
+    told = further(course, measured)
+    for line in told.sentences:
+        progress.log(line)
+    for warning in (*told.warnings, *(costs.warnings if costs else ())):
         progress.warn(warning)
     if job.output("REPORT"):
-        further = (*tables(course, measured), *course.tables(costs))
-        report = course.report(card, measured, further, costs)
+        report = course.report(card, measured, told, costs)
         write_training_report(job.output("REPORT"), report)
-    return Learnt(card, final, measured, course)
+    return Learnt(card, final, measured, course, told.values, job.output("REPORT"))
 
 
 class SegmentationCourse(Generic[S]):
@@ -250,7 +256,7 @@ class SegmentationCourse(Generic[S]):
         self,
         card: Card,
         measured: Measured,
-        tables: Sequence[Table],
+        told: Told,
         costs: CleanupCosts | None = None,
     ) -> TrainingReport:
         """What the report of this training tells."""
@@ -265,12 +271,13 @@ class SegmentationCourse(Generic[S]):
             split=self._divisions[0].split,
             maps=division_maps(self.sites, self._divisions[0], reference),
             folds=measured.folds,
-            warnings=costs.warnings if costs else (),
+            told=told.sentences,
+            warnings=(*told.warnings, *(costs.warnings if costs else ())),
             settings=self._settings,
             declared=self._declared,
             device=self._device.reason,
             seconds=seconds if isinstance(seconds, float) else None,
-            tables=tables,
+            tables=(*told.tables, *self.tables(costs)),
         )
 
     def tables(self, costs: CleanupCosts | None = None) -> tuple[Table, ...]:
@@ -314,7 +321,7 @@ class SegmentationCourse(Generic[S]):
 
     def _card(self, job: Job, start: Card | None) -> Card:
         design, window = self._design, self._design.effort.window
-        before = {"earlier_model": _named(start, job)} if start else {}
+        before = {"earlier_model": named(start, job)} if start else {}
         return Card(
             family=design.family.key,
             name=Path(job.output("MODEL")).stem,
@@ -350,19 +357,6 @@ class SegmentationCourse(Generic[S]):
                 *weights,
             ]
         )
-
-
-def _named(start: Card, job: Job) -> dict[str, object]:
-    """Which model a training went on from."""
-    return {"name": start.name, "sha256": fingerprint(job.model) if job.model else ""}
-
-
-def earlier_scores(card: Card) -> list[dict[str, object]]:
-    """The scores that a card remembers, its own first, then those of the models before it."""
-    own = {key: value for key, value in card.metrics.items() if key not in (EARLIER, "folds")}
-    before = card.metrics.get(EARLIER)
-    kept = [one for one in before if isinstance(one, dict)] if isinstance(before, list) else []
-    return [{"model": card.name, **own}, *kept][:_MOST_EARLIER]
 
 
 class _Judged:

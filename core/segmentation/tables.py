@@ -1,6 +1,7 @@
 """Tables of a training's report that every segmenting family shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..accuracy.boundary import BoundaryCounts, boundary_counts
 from ..report.training import Table
@@ -8,6 +9,24 @@ from .validation import Judged
 
 _DISTANCES = (1.0, 2.0, 3.0)
 _SQUARE_METRES = 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a family has to say of a training besides its scores.
+
+    `tables` go into the report, `sentences` into its summary and the log, `warnings` into both,
+    too; `values` are returned with the scores.
+    """
+
+    tables: tuple[Table, ...] = ()
+    sentences: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def also(self, *tables: Table) -> "Told":
+        """The same, and more tables."""
+        return Told((*self.tables, *tables), self.sentences, self.warnings, self.values)
 
 
 def site_table(judged: Sequence[Judged], threshold: float, gsd: float) -> Table:

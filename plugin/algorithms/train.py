@@ -60,6 +60,11 @@ CLASS_SCORES = (
     ("RECALL", "Recall of the class"),
     ("THRESHOLD", "Threshold of the probability"),
 )
+TEACHER_SCORES = (
+    ("TEACHER_IOU", "IoU of the teacher, its threshold chosen on the same held-out labels"),
+    ("TEACHER_THRESHOLD", "Threshold that suits the teacher there"),
+    ("GAIN", "Gain in IoU against that teacher"),
+)
 _POINTS = QgsProcessing.SourceType.TypeVectorPoint
 _LABEL_TYPES = [
     QgsProcessing.SourceType.TypeVectorPolygon,
@@ -186,7 +191,8 @@ class TrainAlgorithm(TerraweaveAlgorithm):
     @property
     def scores(self) -> tuple[tuple[str, str], ...]:
         """Ids and titles of the scores that the run returns."""
-        return (*CLASS_SCORES, *SCORES) if self.family.binary else SCORES
+        own = (*CLASS_SCORES, *SCORES) if self.family.binary else SCORES
+        return own if self.family.refinement is None else (*own, *TEACHER_SCORES)
 
     def preprocessParameters(self, parameters: Parameters) -> Parameters:
         """Take folders of images, and “selected features only” as other tools write it."""

@@ -1,6 +1,6 @@
 """The trainings of MineC2FNet: coarse, coarse and then fine, and fine alone behind a teacher."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from ...device import choose_device
 from ...errors import InputError
 from ...job import Job
 from ...progress import Progress
-from ...report.training import Table
 from ...scene.aside import check_writable
 from ...segmentation.division import divide
 from ...segmentation.earlier import Earlier
@@ -19,12 +18,13 @@ from ...segmentation.learn import Learnt, SegmentationCourse, learn as learn_seg
 from ...segmentation.leaving_out import Kept, kept_ground, left_out
 from ...segmentation.segmenter import TrainedSegmenter
 from ...segmentation.sites import IGNORED, Sites, read_sites
+from ...segmentation.tables import Told
 from ...segmentation.validation import HeldOut
 from ...segmentation.view import Segmenter
 from ...settings import Value, resolve
 from ...training.phases import Measured, check_outputs
 from . import MINEC2FNET
-from .comparison import forgotten, gained, remembered
+from .comparison import Comparison, compared, forgotten, remembered
 from .design import FootprintDesign, earlier_model, expected_card, network_of, statistics_of
 from .settings import REFINE_SETTINGS
 from .statistics import warn_of_other_units
@@ -65,39 +65,35 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         raise InputError("No teacher was given; choose the model file to refine (TEACHER).")
     check_outputs(job)
     teacher = earlier_model(job.model, read_card(job.model))
-    settings = {
-        **resolve(MINEC2FNET.train_settings, {}),
-        **given,
-        "fine_epochs": given["epochs"],
-    }
+    settings = refining_settings(given)
     design = FootprintDesign(settings, teacher, fine=True)
-    # A scale in the settings is that of the new images; the earlier ones are as the teacher knew.
-    as_before = FootprintDesign({**settings, "reflectance_scale": 0.0}, teacher, fine=True)
+    as_before = design_of_old(settings, teacher)
     old = of_stage(job, "OLD")
 
     def ready(sites: Sites) -> Sites:
         _units_told(teacher, progress)(sites)
         if old is not None:
             with progress.stage("Reading earlier images", _CHECKING_SHARE):
-                _all_ground(old, teacher, as_before, _unheard(progress))
+                _all_ground(old, teacher, as_before, progress)
         return sites
 
-    def tables(course: Course, measured: Measured) -> Sequence[Table]:
+    def further(course: Course, measured: Measured) -> Told:
         before = _applied(teacher, settings)
-        told = gained(course, teacher, before)
+        found = compared(course, teacher, before)
+        told = found.told() if found else Told()
         if old is None:
-            return (*told, *remembered(teacher))
-        ground = _all_ground(old, teacher, as_before, progress)
+            return told.also(*remembered(teacher))
+        ground = _all_ground(old, teacher, as_before, _unheard(progress))
         after = course.segmenter(measured.outcome.state, 0)
         lost = forgotten(
             ground.whole(before, progress),
             ground.whole(after, progress),
-            (model_threshold(teacher.card), course.threshold),
+            _thresholds(teacher, found, course),
             course.sites.mapclass,
             course.sites.gsd,
             "On all labelled ground of the earlier scenes.",
         )
-        return (*told, lost)
+        return told.also(lost)
 
     plain = replace(job, inputs={ROLE: job.inputs.get(ROLE, ())}, features={})
     return learn_segmentation(
@@ -105,7 +101,7 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         design,
         progress,
         start=teacher.card,
-        tables=tables,
+        further=further,
         revise=ready,
         declared=REFINE_SETTINGS,
     ).values
@@ -123,10 +119,12 @@ def _both(
     The teacher is not refitted on its held-out ground, so that this can tell what the student
     forgets. It never learns from coarse labels on ground by which the student is judged.
     """
-    path = _teacher_path(job)
-    check_writable(path)
+    outputs = teacher_outputs(job)
+    path = Path(outputs["MODEL"])
+    for one in outputs.values():
+        check_writable(one)
     inputs = {ROLE: job.inputs.get(ROLE, ())}
-    coarse = replace(job, inputs=inputs, outputs={"MODEL": str(path)}, features={})
+    coarse = replace(job, inputs=inputs, outputs=outputs, features={})
     once = {**settings, "refit": False, "cross_validation": 0}
     design = FootprintDesign(once, start)
 
@@ -141,7 +139,8 @@ def _both(
         first = learn_segmentation(
             coarse, design, progress, start=start.card if start else None, revise=revise
         )
-    progress.log(f"The teacher is kept as {path.name}.")
+    kept = " and its report as ".join(Path(one).name for one in outputs.values())
+    progress.log(f"The teacher is kept as {kept}.")
     teacher = Earlier(first.card, first.state)
     with progress.stage("Learning from fine outlines", 1.0):
         student = learn_segmentation(
@@ -149,10 +148,18 @@ def _both(
             FootprintDesign(settings, teacher, fine=True),
             progress,
             start=first.card,
-            tables=lambda course, measured: _stages(first, teacher, settings, course, measured),
+            further=lambda course, measured: _stages(first, teacher, settings, course, measured),
             revise=_units_told(teacher, progress),
         )
     return student.values
+
+
+def design_of_old(settings: Mapping[str, Value], teacher: Earlier) -> FootprintDesign:
+    """How earlier scenes are read: as the teacher knew them.
+
+    A scale in the settings is that of the new images.
+    """
+    return FootprintDesign({**settings, "reflectance_scale": 0.0}, teacher, fine=True)
 
 
 def _judging(
@@ -196,21 +203,38 @@ def _stages(
     settings: Mapping[str, Value],
     course: Course,
     measured: Measured,
-) -> Sequence[Table]:
+) -> Told:
     """What the student gained on fine labels, and forgot on what the teacher held out."""
-    told = gained(course, teacher, _applied(teacher, settings))
+    found = compared(course, teacher, _applied(teacher, settings))
+    told = found.told() if found else Told()
+    if report := first.report:
+        line = f"How the teacher learnt from coarse outlines is told in {Path(report).name}."
+        told = replace(told, sentences=(*told.sentences, line))
     if not first.course.judged:
         return told
     after = first.course.judge(0, course.segmenter(measured.outcome.state, 0))
     lost = forgotten(
         first.course.judged,
         after,
-        (model_threshold(teacher.card), course.threshold),
+        _thresholds(teacher, found, course),
         course.sites.mapclass,
         course.sites.gsd,
         "On the coarse ground that the teacher held out, against its coarse outlines.",
     )
-    return (*told, lost)
+    return told.also(lost)
+
+
+def _thresholds(
+    teacher: Earlier, found: Comparison | None, course: Course
+) -> tuple[float, float | None, float]:
+    """The teacher's own threshold, the one chosen for it on precise labels, the student's."""
+    return model_threshold(teacher.card), found.chosen if found else None, course.threshold
+
+
+def refining_settings(given: Mapping[str, Value]) -> dict[str, Value]:
+    """All settings of a second stage by itself, from those that it is `given`."""
+    own = resolve(MINEC2FNET.train_settings, {})
+    return {**own, **given, "fine_epochs": given["epochs"]}
 
 
 def _all_ground(old: Job, teacher: Earlier, design: FootprintDesign, progress: Progress) -> HeldOut:
@@ -250,6 +274,7 @@ def of_stage(job: Job, prefix: str) -> Job | None:
     return replace(job, inputs={ROLE: images}, labels=labels, area=area, features={}, model="")
 
 
-def _teacher_path(job: Job) -> Path:
-    model = Path(job.output("MODEL"))
-    return model.with_name(f"{model.stem}_teacher{model.suffix}")
+def teacher_outputs(job: Job) -> dict[str, str]:
+    """Where the teacher of two stages goes, and its report: beside the student's."""
+    named = ((key, Path(job.output(key))) for key in ("MODEL", "REPORT") if job.output(key))
+    return {key: str(one.with_name(f"{one.stem}_teacher{one.suffix}")) for key, one in named}

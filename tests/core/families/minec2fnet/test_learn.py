@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rasterio
@@ -12,10 +13,15 @@ from terraweave.core.families.minec2fnet.recipe import MineC2FNetRecipe
 from terraweave.core.families.minec2fnet.settings import REFINE_SETTINGS
 from terraweave.core.job import Job
 from terraweave.core.model_file import read_weights
-from terraweave.core.progress import Progress
+from terraweave.core.progress import Event, Progress
 from terraweave.core.provenance import fingerprint
 
 from .places import EDGE, QUICK, WHOLE, refinement, refinement_of, scenes, write_teacher
+
+
+def _tables(path: Path) -> list[dict[str, Any]]:
+    """The tables of a report's numbers."""
+    return json.loads(path.read_text())["tables"]
 
 
 @pytest.fixture
@@ -73,7 +79,8 @@ def test_two_stages_in_one_run_keep_the_teacher_and_report_both(
         settings={**QUICK, "fine_epochs": 1, "validation_share": 0.3, "block": 36},
         outputs={**coarse.outputs, "REPORT": str(tmp_path / "report.html")},
     )
-    found = MineC2FNetRecipe().train(both, Progress())
+    events: list[Event] = []
+    found = MineC2FNetRecipe().train(both, Progress(events.append))
     teacher = read_card(tmp_path / "model_teacher.safetensors")
     student = read_card(coarse.output("MODEL"))
     assert student.inputs[0].mean == teacher.inputs[0].mean
@@ -81,7 +88,32 @@ def test_two_stages_in_one_run_keep_the_teacher_and_report_both(
     page = (tmp_path / "report.html").read_text()
     assert "Gained on held-out precise labels" in page
     assert "Forgotten on earlier labels" in page
-    assert "points of IoU against the teacher; negative points were forgotten" in page
+    assert "on the precise labels”; negative points were forgotten" in page
+    (gained,) = [one for one in _tables(tmp_path / "report.json") if "Gained" in one["title"]]
+    before, after = (row[2] for row in gained["rows"][1:])
+    assert found["TEACHER_IOU"] == before
+    assert found["GAIN"] == pytest.approx(after - before)
+    told = [str(one.get("text")) for one in events]
+    (line,) = [one for one in told if one.startswith("On held-out precise labels")]
+    assert line in json.loads((tmp_path / "report.json").read_text())["summary"]
+    assert "The teacher is kept as model_teacher.safetensors and its report as" in " ".join(told)
+    of_teacher = json.loads((tmp_path / "report_teacher.json").read_text())
+    assert of_teacher["card"]["name"] == "model_teacher"
+    assert of_teacher["scores"]
+    assert of_teacher["epochs"]
+    assert "How the teacher learnt from coarse outlines is told in report_teacher.html" in page
+
+
+def test_the_comparison_is_told_without_a_report_too(tmp_path: Path) -> None:
+    path = write_teacher(tmp_path / "first.safetensors", ("", "", ""))
+    images, labels = scenes(tmp_path, range(4), "fine")
+    job = refinement_of(path, images, labels, tmp_path)
+    job = replace(job, settings={**job.settings, "epochs": 1, "validation_share": 0.3})
+    events: list[Event] = []
+    found = MineC2FNetRecipe().refine(job, Progress(events.append))
+    assert found["GAIN"] == pytest.approx(found["IOU"] - found["TEACHER_IOU"])
+    told = [str(one.get("text")) for one in events]
+    assert any(one.startswith("On held-out precise labels the refined model") for one in told)
 
 
 def test_precise_images_without_labels_are_refused(coarse: Job) -> None:
