@@ -16,6 +16,12 @@ from .errors import InputError, ModelFileError
 
 VERSION = 1
 METADATA_KEY = "terraweave"
+STOPPED_AFTER, PLANNED = "stopped_after_epoch", "planned_epochs"
+"""Where a card's training part says that it ended early: the epochs done, and those wanted."""
+
+REFIT_STOPPED = "refit_stopped_after_epoch"
+"""The same of the last training, on all labels, after the model was measured."""
+
 _LARGEST_HEADER = 16 * 2**20
 _ITEM_BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
@@ -108,6 +114,26 @@ class Card:
             return _card(data)
         except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
             raise ModelFileError(f"The model file's card is damaged: {error}.") from error
+
+
+def unfinished(card: Card) -> str:
+    """The sentences about a training that ended before its last epoch, or "" where it did not."""
+    again = "The same training, started again, goes on where it stopped."
+    of = f" of {card.training[PLANNED]}" if PLANNED in card.training else ""
+    if STOPPED_AFTER in card.training:
+        done = card.training[STOPPED_AFTER]
+        return (
+            f"The training of the model “{card.name}” was not finished: it was stopped after epoch "
+            f"{done}{of}. The file holds the weights of the best epoch until then "
+            f"({card.training.get('best_epoch', done)}), without scores. {again}"
+        )
+    if REFIT_STOPPED in card.training:
+        return (
+            f"The training of the model “{card.name}” on all labels was stopped after epoch "
+            f"{card.training[REFIT_STOPPED]}{of}. The file holds the weights that were measured, "
+            f"which have not learnt from the held-out ground. {again}"
+        )
+    return ""
 
 
 def _input_json(one: CardInput) -> dict[str, object]:

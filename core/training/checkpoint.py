@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from ..card import PLANNED, STOPPED_AFTER
 from ..scene.aside import written_aside
 
 Numbers = Mapping[str, float | int | None]
@@ -23,6 +24,21 @@ class History:
     best_epoch: int = 0
     best_score: float = float("-inf")
     best_state: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def stopped(self) -> dict[str, object]:
+        """What a model's card says of a training that ended here: done, planned and best epoch.
+
+        A threshold that did best after that epoch is with them.
+        """
+        if not self.epochs:
+            return {}
+        said: dict[str, object] = {STOPPED_AFTER: len(self.epochs)}
+        if planned := self.epochs[-1].get("epochs"):
+            said[PLANNED] = int(planned)
+        said["best_epoch"] = self.best_epoch
+        threshold = self.epochs[self.best_epoch - 1].get("threshold")
+        return said if threshold is None else {**said, "threshold": threshold}
 
     def add(self, numbers: Numbers, score: float, averaged: nn.Module) -> bool:
         """Take note of an epoch; whether it is the best so far."""
@@ -44,6 +60,7 @@ class Checkpoint:
         """`path` None keeps nothing on disk."""
         self.path = path
         self.extras: dict[str, Tensor] = {}
+        self.history = History()
         self._fingerprint = fingerprint
 
     def restore(
@@ -51,8 +68,15 @@ class Checkpoint:
     ) -> History:
         """Put everything back as it was saved; an empty history where there is nothing.
 
-        What the trainee itself wanted to be kept is in `extras` afterwards.
+        What the trainee itself wanted to be kept is in `extras` afterwards. The history is also in
+        `history`, and goes on there while the training does.
         """
+        self.history = self._restored(network, averaged, optimizer)
+        return self.history
+
+    def _restored(
+        self, network: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> History:
         if self.path is None or not self.path.exists():
             return History()
         try:

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from torch import Tensor
 
 from ..accuracy.scores import Scores, mean
-from ..card import Card
+from ..card import PLANNED, REFIT_STOPPED, Card
 from ..errors import Cancelled, InputError
 from ..job import Job
 from ..model_file import write_model
 from ..progress import Progress
 from ..scene.aside import check_writable
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, History
 from .loop import Outcome, State
 
 Keep = Callable[[State, int], None]
@@ -119,7 +118,7 @@ class Phases:
         except _Stopped as stopped:
             if self._folds:
                 raise stopped.cancelled from None
-            raise self._kept(stopped.state, stopped.epoch, None) from stopped.cancelled
+            raise self._kept(stopped, None) from stopped.cancelled
         if not held_out:
             return Measured(outcome, None)
         scores = self._course.scores(number, outcome.state)
@@ -134,8 +133,7 @@ class Phases:
         except _Stopped as stopped:
             if self._folds:
                 raise stopped.cancelled from None
-            outcome = measured.outcome
-            raise self._kept(outcome.state, outcome.best_epoch, measured) from stopped.cancelled
+            raise self._kept(stopped, measured) from stopped.cancelled
 
     def finished(self, measured: Measured, *, refitted: bool) -> Card:
         """The card with what the training found out."""
@@ -168,27 +166,29 @@ class Phases:
             self._checkpoint(phase).remove()
 
     def _fit(self, title: str, division: int | None, phase: str) -> Outcome:
-        best: list[tuple[State, int]] = []
-
-        def keep(state: State, epoch: int) -> None:
-            best[:] = [(state, epoch)]
-
+        checkpoint = self._checkpoint(phase)
         try:
             with self._progress.stage(title, self._share):
-                return self._course.fit(division, self._checkpoint(phase), keep)
+                return self._course.fit(division, checkpoint, lambda state, epoch: None)
         except Cancelled as error:
-            if not best and phase != "refit":
+            if not checkpoint.history.epochs and phase != "refit":
                 raise
-            raise _Stopped(error, *(best[0] if best else ({}, 0))) from error
+            raise _Stopped(error, checkpoint.history) from error
 
-    def _kept(self, state: State, epoch: int, measured: Measured | None) -> Cancelled:
+    def _kept(self, stopped: "_Stopped", measured: Measured | None) -> Cancelled:
         """Write the best weights so far; returns the sentence that says so."""
-        card = replace(self._course.card, training={"stopped_after_epoch": epoch})
-        if measured is not None:
+        history = stopped.history
+        if measured is None:
+            best, state = history.best_epoch, history.best_state
+            known = {"trained_on_all_labels": False, "device": self._course.device}
+            card = replace(self._course.card, training={**history.stopped, **known})
+        else:
+            best, state = measured.outcome.best_epoch, measured.outcome.state
             card = self.finished(measured, refitted=False)
+            card = replace(card, training={**card.training, **_of_refit(history)})
         write_model(self._model, card, self._course.exported(state))
         return Cancelled(
-            f"Cancelled; the best epoch so far ({epoch}) is kept in {self._model.name}. The same "
+            f"Cancelled; the best epoch so far ({best}) is kept in {self._model.name}. The same "
             "training, started again, goes on where it stopped."
         )
 
@@ -210,13 +210,18 @@ def check_outputs(job: Job) -> None:
 
 
 class _Stopped(Exception):
-    """A training was cancelled after `epoch`, its best one so far, with the weights `state`."""
+    """A training was cancelled after the epochs in `history`."""
 
-    def __init__(self, cancelled: Cancelled, state: Mapping[str, Tensor], epoch: int) -> None:
+    def __init__(self, cancelled: Cancelled, history: History) -> None:
         super().__init__(str(cancelled))
         self.cancelled = cancelled
-        self.state = dict(state)
-        self.epoch = epoch
+        self.history = history
+
+
+def _of_refit(history: History) -> dict[str, object]:
+    """What the card of a measured model says of a training on all labels that was stopped."""
+    planned = {key: value for key, value in history.stopped.items() if key == PLANNED}
+    return {REFIT_STOPPED: len(history.epochs), **planned}
 
 
 def _joined(before: Measured, fold: Measured) -> Measured:

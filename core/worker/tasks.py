@@ -1,10 +1,11 @@
 """The tasks a job document can ask for, written out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from ..card import read_card
+from ..card import read_card, unfinished
 from ..errors import InputError
 from ..families import family_named
 from ..job import Job
@@ -17,11 +18,36 @@ Task = Callable[[Job, Progress], dict[str, object]]
 
 
 def _train(job: Job, progress: Progress) -> dict[str, object]:
-    return family_named(job.family).recipe().train(job, progress)
+    recipe = family_named(job.family).recipe()
+    with _trained_alone(job, progress):
+        return recipe.train(job, progress)
+
+
+@contextmanager
+def _trained_alone(job: Job, progress: Progress) -> Iterator[None]:
+    """Where a training may run: nobody else writes to its model file meanwhile.
+
+    Raises:
+        InputError: another training does.
+    """
+    from ..training.claim import claimed
+
+    # A training without a place for its model is refused by its recipe.
+    with claimed(job.output("MODEL")) if job.output("MODEL") else nullcontext():
+        _tell_unfinished(job, progress)
+        yield
+
+
+def _tell_unfinished(job: Job, progress: Progress) -> None:
+    """Warn where the job's model is what was left of a training that was stopped."""
+    if job.model and (told := unfinished(read_card(job.model))):
+        progress.warn(told)
 
 
 def _predict(job: Job, progress: Progress) -> dict[str, object]:
-    return family_named(_family_of(job)).recipe().predict(job, progress)
+    recipe = family_named(_family_of(job)).recipe()
+    _tell_unfinished(job, progress)
+    return recipe.predict(job, progress)
 
 
 def _estimate(job: Job, progress: Progress) -> dict[str, object]:
@@ -37,7 +63,8 @@ def _refine(job: Job, progress: Progress) -> dict[str, object]:
     if family.refinement is None:
         raise InputError(f"{family.title} has no second stage; train it from the start instead.")
     recipe = cast("RefiningRecipe", family.recipe())
-    return recipe.refine(job, progress)
+    with _trained_alone(job, progress):
+        return recipe.refine(job, progress)
 
 
 def _import_checkpoint(job: Job, progress: Progress) -> dict[str, object]:

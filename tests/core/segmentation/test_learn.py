@@ -12,7 +12,7 @@ import rasterio
 import torch
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
-from terraweave.core.card import Band, CardInput, read_card
+from terraweave.core.card import Band, CardInput, read_card, unfinished
 from terraweave.core.classes import MapClass
 from terraweave.core.device import Device
 from terraweave.core.errors import Cancelled, InputError
@@ -24,6 +24,7 @@ from terraweave.core.progress import Event, Progress
 from terraweave.core.scene.grid import Window
 from terraweave.core.scene.scene import Block, Scene
 from terraweave.core.segmentation.design import Effort
+from terraweave.core.segmentation.judging import model_threshold
 from terraweave.core.segmentation.learn import learn
 from terraweave.core.segmentation.losses import segmentation_loss
 from terraweave.core.segmentation.orientations import turned
@@ -253,7 +254,13 @@ def test_cancelled_training_keeps_its_best_epoch_and_goes_on(job: Job) -> None:
 
     with pytest.raises(Cancelled, match="best epoch so far"):
         learn(job, ToyDesign({}), Progress(note, cancelled))
-    assert read_card(job.output("MODEL")).training["stopped_after_epoch"] in (1, 2, 3)
+    kept = read_card(job.output("MODEL"))
+    best = max(range(3), key=lambda number: (epochs[number]["iou"], number))
+    assert kept.training["stopped_after_epoch"] == 3
+    assert kept.training["planned_epochs"] == epochs[0]["epochs"]
+    assert kept.training["best_epoch"] == best + 1
+    assert model_threshold(kept) == epochs[best]["threshold"]
+    assert f"stopped after epoch 3 of {epochs[0]['epochs']}" in unfinished(kept)
     straight = learn(
         replace(job, outputs={"MODEL": job.output("MODEL") + "2.safetensors"}),
         ToyDesign({}), Progress(),
@@ -263,6 +270,7 @@ def test_cancelled_training_keeps_its_best_epoch_and_goes_on(job: Job) -> None:
     torch.manual_seed(99)
     again = Progress(lambda one: said.append(str(one.get("text"))))
     resumed = learn(job, ToyDesign({}), again)
+    assert not unfinished(read_card(job.output("MODEL")))
     assert any(one.startswith("Going on after epoch") for one in said)
     for key, value in straight.state.items():
         assert torch.equal(value, resumed.state[key])

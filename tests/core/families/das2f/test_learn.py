@@ -132,7 +132,13 @@ def test_cancelled_training_keeps_the_best_epoch_and_goes_on_later(
 ) -> None:
     with pytest.raises(Cancelled, match=r"best epoch so far \(1\) is kept in model\.safetensors"):
         learn(job, CancelAfter(1).progress)
-    assert read_card(job.output("MODEL")).training == {"stopped_after_epoch": 1}
+    assert read_card(job.output("MODEL")).training == {
+        "stopped_after_epoch": 1,
+        "planned_epochs": 2,
+        "best_epoch": 1,
+        "trained_on_all_labels": False,
+        "device": "cpu",
+    }
     events: list[Event] = []
     learn(job, Progress(events.append))
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [2]
