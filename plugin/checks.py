@@ -30,7 +30,7 @@ def check_bands(layer: QgsRasterLayer, role: Role) -> None:
     """Refuse an image with too few or too many bands for its role."""
     count = image_bands(layer)
     most, least = role.maximum_bands, role.minimum_bands
-    found = f"{role.title} ({role.key}): “{layer.name()}” has {_bands(count)}"
+    found = f"{role.title} ({role.key}): “{layer.name()}” has {band_count(count)}"
     if most is not None and count > most:
         wanted = "a single-band raster" if most == 1 else f"a raster with at most {most} bands"
         raise InputError(f"{found}; choose {wanted}.")
@@ -38,7 +38,8 @@ def check_bands(layer: QgsRasterLayer, role: Role) -> None:
         raise InputError(f"{found}; choose a raster with at least {least}.")
 
 
-def _bands(count: int) -> str:
+def band_count(count: int) -> str:
+    """How many bands, in words."""
     return "1 band" if count == 1 else f"{count} bands"
 
 
@@ -125,7 +126,7 @@ def check_labels(
         check_class_field(family, labels, field)
     elif isinstance(labels, QgsRasterLayer) and image_bands(labels) != 1:
         raise InputError(
-            f"The class raster “{labels.name()}” has {_bands(image_bands(labels))}; choose one "
+            f"The class raster “{labels.name()}” has {band_count(image_bands(labels))}; choose one "
             "with a single band of class numbers."
         )
 
@@ -205,7 +206,7 @@ def check_card_bands(card: Card, images: Mapping[str, QgsRasterLayer]) -> None:
         if count < len(wanted):
             names = ", ".join(band.name for band in wanted)
             raise InputError(
-                f"“{layer.name()}” ({role}) has {_bands(count)}, the model “{card.name}” needs "
+                f"“{layer.name()}” ({role}) has {band_count(count)}, the model “{card.name}” needs "
                 f"{len(wanted)} ({names}); choose an image with these bands, or another model."
             )
 

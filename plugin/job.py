@@ -98,7 +98,7 @@ def _conversation(
     worker: WorkerProcess, feedback: QgsProcessingFeedback, grace: float
 ) -> JobResult:
     show = Display(feedback)
-    deadline = None
+    deadline, trained = None, False
     while True:
         if deadline is None and feedback.isCanceled():
             worker.send("cancel")
@@ -109,7 +109,8 @@ def _conversation(
         with suppress(queue.Empty):
             event = worker.next_event(POLL_SECONDS)
             if event is None:
-                raise _death(worker, cancelled=deadline is not None)
+                raise _death(worker, cancelled=deadline is not None, trained=trained)
+            trained |= event["event"] == "epoch"
             if event["event"] == "result":
                 return _result(event)
             if event["event"] == "error":
@@ -131,17 +132,27 @@ def _failure(event: Event) -> QgsProcessingException:
     return QgsProcessingException(text)
 
 
-def _death(worker: WorkerProcess, *, cancelled: bool) -> QgsProcessingException:
-    """The error for a worker whose output ended without a result."""
+def _death(worker: WorkerProcess, *, cancelled: bool, trained: bool) -> QgsProcessingException:
+    """The error for a worker whose output ended without a result.
+
+    It may have `trained` an epoch or more, which are on the disk.
+    """
     status = worker.end(1.0)
     if cancelled:
         return JobCancelled("The run was cancelled.")
     tail = worker.error_tail()
-    sentence = _death_sentence(status, tail)
+    sentence = _death_sentence(status, tail, _EPOCHS_KEPT if trained else _NOTHING_KEPT)
     return QgsProcessingException(f"{sentence}\n{tail}" if tail else sentence)
 
 
-def _death_sentence(status: int, tail: str) -> str:
+_NOTHING_KEPT = "nothing of the result was kept"
+_EPOCHS_KEPT = (
+    "the epochs that it finished are kept, and the same training, started again with the same "
+    "settings and the same MODEL, goes on after them"
+)
+
+
+def _death_sentence(status: int, tail: str, kept: str) -> str:
     if "No module named" in tail:
         return (
             "The worker environment is incomplete or was made for another version of Terraweave; "
@@ -151,12 +162,12 @@ def _death_sentence(status: int, tail: str) -> str:
         name = _signal_name(-status)
         reason = ", perhaps for lack of memory" if name == "SIGKILL" else ""
         return (
-            f"The worker was killed by {name}{reason}; nothing of the result was kept. Close other "
-            "programs, choose a smaller batch or extent, and run again."
+            f"The worker was killed by {name}{reason}; {kept}. Close other programs, choose a "
+            "smaller batch or extent, and run again."
         )
     return (
-        f"The worker ended unexpectedly with exit status {status}; nothing of the result was "
-        "kept. Please report this with the text below."
+        f"The worker ended unexpectedly with exit status {status}; {kept}. Please report this with "
+        "the text below."
     )
 
 

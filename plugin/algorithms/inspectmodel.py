@@ -16,10 +16,10 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
 )
 
-from ...core.card import Card, CardInput, read_card
+from ...core.card import Card, CardInput, read_card, unfinished
 from ...core.errors import InputError
 from ...core.job import Job
-from ..checks import check_output
+from ..checks import band_count, check_output
 from ..interpreter import find_interpreter
 from ..job import run_job
 from .base import Parameters, TerraweaveAlgorithm, make_folders
@@ -93,6 +93,8 @@ class InspectModelAlgorithm(TerraweaveAlgorithm):
         make_folders(outputs)
         for title, text in card_lines(card):
             feedback.pushInfo(f"{title}: {text}")
+        if told := unfinished(card):
+            feedback.pushWarning(told)
         if "REPORT" in outputs:
             Path(outputs["REPORT"]).write_text(card_page(card), encoding="utf-8")
         if "STAC_ITEM" in outputs:
@@ -124,7 +126,7 @@ def _input_text(one: CardInput) -> str:
         f"{band.name} ({band.wavelength:g} µm)" if band.wavelength else band.name
         for band in one.bands
     )
-    return f"{len(one.bands)} bands at {one.gsd:.4g} m: {bands}"
+    return f"{band_count(len(one.bands))} at {one.gsd:.4g} m: {bands}"
 
 
 def _numbers(entries: Iterable[tuple[str, object]]) -> list[str]:
@@ -143,9 +145,10 @@ def card_page(card: Card) -> str:
         f"<tr><th align='left'>{escape(title)}</th><td>{escape(text)}</td></tr>"
         for title, text in card_lines(card)
     )
+    told = f"<p><strong>{escape(unfinished(card))}</strong></p>" if unfinished(card) else ""
     text = escape(json.dumps(card.to_json(), indent=2, ensure_ascii=False))
     return (
         f"<!DOCTYPE html><html><head><meta charset='utf-8'><title>{escape(card.name)}</title>"
-        f"</head><body><h1>{escape(card.name)}</h1><table>{rows}</table>"
+        f"</head><body><h1>{escape(card.name)}</h1>{told}<table>{rows}</table>"
         f"<h2>Card</h2><pre>{text}</pre></body></html>"
     )

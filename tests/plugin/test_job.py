@@ -120,6 +120,15 @@ def test_worker_that_is_killed_says_so(run: Run) -> None:
         run("os.kill(os.getpid(), signal.SIGKILL)")
 
 
+def test_training_that_is_killed_tells_that_its_epochs_are_kept(run: Run) -> None:
+    dies = "os.kill(os.getpid(), signal.SIGKILL)"
+    with pytest.raises(QgsProcessingException, match="nothing of the result was kept"):
+        run(dies)
+    epoch = 'emit(event="epoch", epoch=1, epochs=9, loss=0.5)\n'
+    with pytest.raises(QgsProcessingException, match="started again .* goes on after them"):
+        run(epoch + dies)
+
+
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGTERM"])
 def test_worker_that_dies_of_a_signal_names_it(run: Run, name: str) -> None:
     with pytest.raises(QgsProcessingException, match=f"killed by {name};"):

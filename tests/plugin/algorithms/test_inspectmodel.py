@@ -75,6 +75,32 @@ def test_words_in_a_card_are_shown_and_never_run(
     assert "<script>" not in page
 
 
+def test_model_of_a_stopped_training_is_told_from_a_finished_one(
+    algorithm: InspectModelAlgorithm,
+    trained_model: Path,
+    context: QgsProcessingContext,
+    listener: QgsProcessingFeedback,
+    tmp_path: Path,
+) -> None:
+    page = tmp_path / "card.html"
+    given = {"MODEL": str(trained_model), "REPORT": str(page)}
+    algorithm.run(given, context, listener, catchExceptions=False)
+    assert not listener.texts("warning")
+    whole = trained_model.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    card = json.loads(header["__metadata__"]["terraweave"])
+    card["training"] = {"stopped_after_epoch": 12, "planned_epochs": 40, "best_epoch": 7}
+    header["__metadata__"]["terraweave"] = json.dumps(card)
+    text = json.dumps(header).encode()
+    stopped = tmp_path / "stopped.safetensors"
+    stopped.write_bytes(len(text).to_bytes(8, "little") + text + whole[8 + length :])
+    given["MODEL"] = str(stopped)
+    algorithm.run(given, context, listener, catchExceptions=False)
+    assert "stopped after epoch 12 of 40" in listener.texts("warning")[0]
+    assert "was not finished" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.usefixtures("with_worker")
 def test_stac_item_is_written(
     algorithm: InspectModelAlgorithm,
