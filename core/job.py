@@ -84,7 +84,8 @@ class Extent:
 class Job:
     """What one worker process is asked to do; see `from_json` for the document's form.
 
-    `features` are further labels and areas by name, such as FINE_LABELS.
+    `features` are further labels and areas by name, such as FINE_LABELS. `about` is the task that
+    an `estimate` is asked for; where it is not said, labels make it a training.
     """
 
     task: str
@@ -97,6 +98,7 @@ class Job:
     features: Mapping[str, Features] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""
 
     def output(self, key: str) -> str:
         """Where to write the output `key`, or an empty string where nobody asked for it."""
@@ -107,6 +109,7 @@ class Job:
         parts: dict[str, object] = {
             "terraweave_job": VERSION,
             "task": self.task,
+            "about": self.about,
             "family": self.family,
             "inputs": {role: [_source_json(s) for s in some] for role, some in self.inputs.items()},
             "labels": _features_json(self.labels),
@@ -151,6 +154,7 @@ class Job:
                 key: _text(_mapping(document, "outputs"), key)
                 for key in _mapping(document, "outputs")
             },
+            about=_text(document, "about"),
         )
 
     @classmethod

@@ -179,10 +179,12 @@ def foresee_training(
     *,
     start: Card | None = None,
     revise: Revise = as_they_are,
+    others: int = 0,
 ) -> Estimate:
     """What a training will take, with the `design`, `start`, `revise` of `learn.learn`.
 
-    Images and labels are read as the run will read them, so the time for that is known.
+    Images and labels are read as the run will read them, so the time for that is known. `others`
+    is how many further models are judged on the ground that is held out.
 
     Raises:
         InputError: the job would be refused, with the same sentence.
@@ -201,7 +203,9 @@ def foresee_training(
     with progress.stage("Trying the network", 1.0):
         step, each, weights = _tried(design, sites, divisions[0], device)
     plan = design.effort.plan
-    looks = sum(_looks(sites, one, design, plan.epochs) for one in divisions) if measured else 0
+    looks = 0
+    if measured:
+        looks = sum(_looks(sites, one, design, plan.epochs, 1 + others) for one in divisions)
     work = reading + phases * plan.total * step + looks * each
     windows = phases * plan.total * design.effort.batch
     held = sum(site.values.nbytes + site.valid.nbytes + site.target.nbytes for site in sites.sites)
@@ -226,11 +230,16 @@ def _phases(design: Design[S], divisions: Sequence[Division]) -> tuple[int, int]
     return 1 + int(held_out and bool(design.settings["refit"])), int(held_out)
 
 
-def _looks(sites: Sites, division: Division, design: Design[S], epochs: int) -> int:
-    """How many windows are looked at to judge a training."""
+def _looks(sites: Sites, division: Division, design: Design[S], epochs: int, models: int) -> int:
+    """How many windows are looked at to judge each epoch quickly, and models in full."""
     masks = [division.validating(number) for number in range(len(sites.sites))]
     quick, whole = HeldOut(sites.sites, masks, design.effort.window).windows()
-    return epochs * quick + whole
+    return epochs * quick + models * whole
+
+
+def seconds_to_judge(ground: HeldOut, segmenter: Segmenter, edge: int, device: Device) -> float:
+    """Seconds of judging a model with windows of `edge` pixels on all of the `ground`."""
+    return ground.windows()[1] * _seconds_a_window(segmenter, edge, device)
 
 
 def _tried(

@@ -24,9 +24,10 @@ class Told:
     warnings: tuple[str, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)
 
-    def also(self, *tables: Table) -> "Told":
-        """The same, and more tables."""
-        return Told((*self.tables, *tables), self.sentences, self.warnings, self.values)
+    def also(self, *tables: Table, sentences: tuple[str, ...] = ()) -> "Told":
+        """The same, and more tables and sentences."""
+        told = (*self.sentences, *sentences)
+        return Told((*self.tables, *tables), told, self.warnings, self.values)
 
 
 def site_table(judged: Sequence[Judged], threshold: float, gsd: float) -> Table:

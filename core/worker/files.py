@@ -77,7 +77,7 @@ def _input_paths(job: Job) -> Iterator[str]:
         for source in sources:
             yield source.path
     # A training may go on from a model and write over it: it is read before it is replaced.
-    if job.model and job.task != "train":
+    if job.model and (job.about or job.task) != "train":
         yield job.model
     for features in (job.labels, job.area, *job.features.values()):
         if features is not None:

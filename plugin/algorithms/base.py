@@ -273,7 +273,7 @@ def run_with_files(
             return run_job(make_job(Preparation(folder, count, feedback)), feedback)
         job = make_job(Preparation(folder, count, feedback, copies=False))
         outputs = {name: places.get(name) or path for name, path in job.outputs.items()}
-        asked = replace(job, task="estimate", outputs=outputs)
+        asked = replace(job, task="estimate", about=job.task, outputs=outputs)
         feedback.take_estimate(run_job(asked, feedback, grace=_ESTIMATE_GRACE).values)
     raise EstimateTold("The estimate is there.")
 

@@ -20,6 +20,7 @@ JOB = Job(
     features={"FINE_LABELS": Features("fine.gpkg", field="kind")},
     settings={"epochs": 3},
     outputs={"MODEL": "m.safetensors"},
+    about="train",
 )  # fmt: skip
 
 

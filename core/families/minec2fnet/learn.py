@@ -61,10 +61,8 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         Cancelled: at the user's wish; the best epoch so far is kept.
     """
     given = resolve(REFINE_SETTINGS, job.settings)
-    if not job.model:
-        raise InputError("No teacher was given; choose the model file to refine (TEACHER).")
     check_outputs(job)
-    teacher = earlier_model(job.model, read_card(job.model))
+    teacher = teacher_of(job)
     settings = refining_settings(given)
     design = FootprintDesign(settings, teacher, fine=True)
     as_before = design_of_old(settings, teacher)
@@ -74,16 +72,16 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         _units_told(teacher, progress)(sites)
         if old is not None:
             with progress.stage("Reading earlier images", _CHECKING_SHARE):
-                _all_ground(old, teacher, as_before, progress)
+                all_ground(old, teacher, as_before, progress)
         return sites
 
     def further(course: Course, measured: Measured) -> Told:
-        before = _applied(teacher, settings)
+        before = applied(teacher, settings)
         found = compared(course, teacher, before)
         told = found.told() if found else Told()
         if old is None:
             return told.also(*remembered(teacher))
-        ground = _all_ground(old, teacher, as_before, _unheard(progress))
+        ground = all_ground(old, teacher, as_before, _unheard(progress))
         after = course.segmenter(measured.outcome.state, 0)
         lost = forgotten(
             ground.whole(before, progress),
@@ -93,11 +91,10 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
             course.sites.gsd,
             "On all labelled ground of the earlier scenes.",
         )
-        return told.also(lost)
+        return told.also(lost, sentences=(f"{lost.title}: {lost.note}",))
 
-    plain = replace(job, inputs={ROLE: job.inputs.get(ROLE, ())}, features={})
     return learn_segmentation(
-        plain,
+        without_old(job),
         design,
         progress,
         start=teacher.card,
@@ -205,7 +202,7 @@ def _stages(
     measured: Measured,
 ) -> Told:
     """What the student gained on fine labels, and forgot on what the teacher held out."""
-    found = compared(course, teacher, _applied(teacher, settings))
+    found = compared(course, teacher, applied(teacher, settings))
     told = found.told() if found else Told()
     if report := first.report:
         line = f"How the teacher learnt from coarse outlines is told in {Path(report).name}."
@@ -221,7 +218,7 @@ def _stages(
         course.sites.gsd,
         "On the coarse ground that the teacher held out, against its coarse outlines.",
     )
-    return told.also(lost)
+    return told.also(lost, sentences=(f"{lost.title}: {lost.note}",))
 
 
 def _thresholds(
@@ -231,13 +228,29 @@ def _thresholds(
     return model_threshold(teacher.card), found.chosen if found else None, course.threshold
 
 
+def teacher_of(job: Job) -> Earlier:
+    """The model that the job refines.
+
+    Raises:
+        InputError: none was given, or it is no model of this family.
+    """
+    if not job.model:
+        raise InputError("No teacher was given; choose the model file to refine (TEACHER).")
+    return earlier_model(job.model, read_card(job.model))
+
+
+def without_old(job: Job) -> Job:
+    """The job with the scenes alone that it learns from."""
+    return replace(job, inputs={ROLE: job.inputs.get(ROLE, ())}, features={})
+
+
 def refining_settings(given: Mapping[str, Value]) -> dict[str, Value]:
     """All settings of a second stage by itself, from those that it is `given`."""
     own = resolve(MINEC2FNET.train_settings, {})
     return {**own, **given, "fine_epochs": given["epochs"]}
 
 
-def _all_ground(old: Job, teacher: Earlier, design: FootprintDesign, progress: Progress) -> HeldOut:
+def all_ground(old: Job, teacher: Earlier, design: FootprintDesign, progress: Progress) -> HeldOut:
     """All labelled ground of earlier scenes."""
     sites = read_sites(
         old, MINEC2FNET, design.view, design.working_gsd, progress, start=teacher.card
@@ -245,7 +258,7 @@ def _all_ground(old: Job, teacher: Earlier, design: FootprintDesign, progress: P
     return HeldOut(sites, [one.target != IGNORED for one in sites], teacher.card.window)
 
 
-def _applied(teacher: Earlier, settings: Mapping[str, Value]) -> Segmenter:
+def applied(teacher: Earlier, settings: Mapping[str, Value]) -> Segmenter:
     """The teacher where the settings say."""
     device = choose_device(str(settings["device"])).torch
     view = ImageView.of_card(teacher.card, settings)

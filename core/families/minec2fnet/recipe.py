@@ -16,7 +16,7 @@ from ...segmentation.segmenter import TrainedSegmenter
 from ...settings import resolve
 from . import MINEC2FNET
 from .design import earlier_model, network_of, statistics_of
-from .foresee import foresee
+from .foresee import foresee, foresee_refinement
 from .learn import learn, refine
 from .statistics import Brightness, doubt
 from .view import ROLE, ImageView
@@ -37,7 +37,7 @@ class MineC2FNetRecipe:
         """What the job will take; see `foresee`."""
         if job.labels is None:
             return foresee_prediction(job, progress, MINEC2FNET, _make_of(job))
-        return foresee(job, progress)
+        return (foresee_refinement if job.about == "refine" else foresee)(job, progress)
 
     def predict(self, job: Job, progress: Progress) -> dict[str, object]:
         """Apply the job's model; see `segmentation.predict`."""

@@ -66,3 +66,10 @@ def test_scene_given_twice_is_refused() -> None:
 
 def test_training_may_replace_the_model_it_goes_on_from() -> None:
     check_files(job("train", outputs={"MODEL": "model.safetensors"}))
+
+
+def test_an_estimate_of_a_training_is_checked_as_a_training() -> None:
+    outputs = {"MODEL": "model.safetensors"}
+    check_files(job("estimate", outputs=outputs, about="train"))
+    with pytest.raises(InputError, match="MODEL is the same file as an input"):
+        check_files(job("estimate", outputs=outputs, about="refine"))
