@@ -1,5 +1,7 @@
 """Amounts in words: durations, bytes and counts, as a person would round them."""
 
+import math
+
 from qgis.PyQt.QtCore import QLocale
 
 from .words import language, tr
@@ -33,6 +35,15 @@ def size(count: float) -> str:
         place += 1
     digits = 1 if count < 9.95 and place > 1 and round(count, 1) % 1 else 0
     return f"{_numbers().toString(float(count), 'f', digits)} {_UNITS[place]}"
+
+
+def number(value: object) -> str:
+    """A result as one reads it: whole numbers whole, scores with three digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return str(value)
+    if float(value).is_integer() and abs(value) < 1e15:
+        return _numbers().toString(int(value))
+    return _numbers().toString(float(value), "f", 3 if abs(value) < 10 else 1)
 
 
 def _span(low: float, high: float, step: int = 1) -> str:

@@ -16,6 +16,13 @@ from .words import tr
 _MOST_CLASSES = 60
 _MOST_FACTS = 12
 _LONGEST = 120
+# The scores of a class in a card, and what they are called where the class is the only one.
+_CLASS_SCORES = {
+    "iou": "IoU of the class",
+    "f1": "F1 of the class",
+    "users_accuracy": "Precision of the class",
+    "producers_accuracy": "Recall of the class",
+}
 
 
 class CardView(QLabel):
@@ -26,6 +33,7 @@ class CardView(QLabel):
         super().__init__(parent)
         self.card: Card | None = None
         self._path = self._quiet = ""
+        self._all = False
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setFrameShape(QFrame.Shape.StyledPanel)
@@ -34,9 +42,12 @@ class CardView(QLabel):
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            | Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
         )
         # A card may come from a stranger: nothing in it is fetched or opened.
         self.setOpenExternalLinks(False)
+        self.linkActivated.connect(lambda link: self._turn())
         self.hide()
 
     def show_file(self, path: str) -> None:
@@ -50,11 +61,16 @@ class CardView(QLabel):
             if not Path(path).is_file():
                 raise ModelFileError(f"There is no model file “{path}”.")
             self.card = read_card(path)
-            self.setText(card_page(self.card, self._quiet))
+            self.setText(card_page(self.card, self._quiet, everything=self._all))
         except ModelFileError as error:
             color = problem_color(QApplication.palette()).name()
             self.setText(f'<span style="color:{color}">{escape(str(error))}</span>')
         self.show()
+
+    def _turn(self) -> None:
+        """Show all of the card, or the part that is needed to choose a model."""
+        self._all = not self._all
+        self.show_file(self._path)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Follow a theme that QGIS has changed in between: its palette comes after its events."""
@@ -69,17 +85,36 @@ class CardView(QLabel):
             self.show_file(self._path)
 
 
-def card_page(card: Card, quiet: str) -> str:
-    """The card as HTML for Qt's rich text; `quiet` is the colour of small print, #rrggbb."""
+def card_page(card: Card, quiet: str, *, everything: bool = True) -> str:
+    """The card as HTML for Qt's rich text; `quiet` is the colour of small print, #rrggbb.
+
+    Without `everything`, what one needs to choose a model: inputs, classes, scores.
+    """
     parts = [
         f"<b>{escape(_short(card.name))}</b>",
         _inputs_table(card, quiet),
         _classes_table(card),
-        _facts(tr("Scores on held-out ground"), card.metrics, quiet),
-        _facts(tr("Training"), card.training, quiet),
-        _facts(tr("Provenance"), _flattened(card.provenance), quiet),
+        _facts(tr("Scores on held-out ground"), _scores(card), quiet),
     ]
-    return "".join(parts)
+    if everything:
+        parts += [
+            _facts(tr("Training"), card.training, quiet),
+            _facts(tr("Provenance"), _flattened(card.provenance), quiet),
+        ]
+    words = tr("Show less") if everything else tr("Training and provenance …")
+    return "".join([*parts, f'<p><a href="#turn">{escape(words)}</a></p>'])
+
+
+def _scores(card: Card) -> dict[str, object]:
+    """The scores of the card; where a single class is mapped, those of that class come first."""
+    listed = card.metrics.get("classes")
+    found = listed if isinstance(listed, list | tuple) and len(card.classes) == 1 else ()
+    own: dict[str, object] = {}
+    for one in found:
+        if isinstance(one, Mapping) and one.get("value") == card.classes[0].value:
+            own = {words: one[key] for key, words in _CLASS_SCORES.items() if key in one}
+            break
+    return {**own, **card.metrics}
 
 
 def _inputs_table(card: Card, quiet: str) -> str:

@@ -12,8 +12,10 @@ from .looks import line_colors, quiet_color
 from .words import tr
 
 Point = tuple[float, float]
-# Numbers of an epoch that count something and are no curve.
-_COUNTS = {"epoch", "epochs", "event"}
+# Numbers of an epoch that are neither a loss nor a score.
+_NO_CURVES = {"epoch", "epochs", "event", "threshold"}
+# Names of scores that are no plain words.
+_WORDS = {"iou": "IoU", "f1": "F1", "oa": "OA", "aa": "AA", "mean_iou": "mean IoU"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ def series_of(epochs: Sequence[Mapping[str, object]]) -> tuple[list[Series], lis
     for place, numbers in enumerate(epochs, start=1):
         epoch = numbers.get("epoch", place)
         for name, value in numbers.items():
-            if name in _COUNTS or isinstance(value, bool) or not isinstance(value, int | float):
+            if name in _NO_CURVES or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             if isinstance(epoch, int | float) and math.isfinite(value):
                 names.setdefault(name, []).append((float(epoch), float(value)))
@@ -181,4 +183,4 @@ def _mapped(point: Point, field: QRectF, last_epoch: float, low: float, high: fl
 
 
 def _spoken(name: str) -> str:
-    return name.replace("_", " ")
+    return _WORDS.get(name) or name.replace("_", " ")

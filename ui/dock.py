@@ -97,7 +97,10 @@ class Dock(QgsDockWidget):
             self.refresh()
         shown = {self.tabs.widget(place) for place in range(self.tabs.count())}
         pages = (page for page in self._pages.values() if page in shown)
-        return next((page for page in pages if page.step.tool == tool), None)
+        found = next((page for page in pages if page.step.tool == tool), None)
+        if found is not None:
+            found.freshen()
+        return found
 
     def show_runs(self) -> None:
         """Bring the page of runs to the front."""
@@ -129,7 +132,7 @@ class Dock(QgsDockWidget):
     def layers_changed(self) -> None:
         """Guess anew, since the project has other layers now."""
         for page in self._pages.values():
-            page.guess()
+            page.guess_when_seen()
 
     def renew_files(self, taken: Collection[str]) -> None:
         """Suggest files for the next runs that are neither there nor `taken`."""

@@ -99,6 +99,11 @@ class Field(QWidget):
         is_null = getattr(value, "isNull", None)
         return value in (None, "", []) or bool(is_null and is_null())
 
+    @property
+    def guessed(self) -> bool:
+        """Whether the value is a guess that the user has not changed."""
+        return bool(self._guess)
+
     def fill(self, value: Any, guess: str = "") -> None:  # noqa: ANN401 - see `value`
         """Set the value; `guess` says in words why, until the user chooses another one."""
         self._filling = True

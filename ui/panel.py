@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qgis.core import Qgis, QgsApplication, QgsProject
+from qgis.core import Qgis, QgsApplication, QgsProject, QgsRasterLayer
 from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QObject, Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
@@ -136,7 +136,9 @@ class Panel(QObject):
         if run.state is State.DONE:
             layers = load_layers(run)
             self.dock.runs.refresh()
-            remember_model(outcome_of(run.results).model)
+            if outcome_of(run.results).model:
+                remember_model(outcome_of(run.results).model)
+                self._guess_later.start()
             if layers or outcome_of(run.results).report:
                 self._note(run)
         elif run.state is State.FAILED:
@@ -160,6 +162,8 @@ class Panel(QObject):
     def _show_layers(self, run: Run) -> None:
         project = QgsProject.instance()
         layers = [layer for one in run.layers if (layer := project.mapLayer(one)) is not None]
+        # Outlines may be few or none; a raster is as large as its scene.
+        layers.sort(key=lambda layer: not isinstance(layer, QgsRasterLayer))
         if layers:
             self._iface.setActiveLayer(layers[0])
             self._iface.zoomToActiveLayer()

@@ -21,6 +21,10 @@ _CLASS_WORDS = re.compile(r"class|klasse|label|train|truth|reference|sample", re
 _AREA_WORDS = re.compile(
     r"survey|study.?area|\baoi\b|untersuchung|kartierung|gebiet|\bareas?\b", re.IGNORECASE
 )
+_PRECISE_WORDS = re.compile(r"precise|accurate|\bfine\b|detailed|genau|\bfein", re.IGNORECASE)
+_REFERENCE_WORDS = re.compile(
+    r"truth|referen[cz]|validation|\btest|ground.?check|wahrheit|pr(ü|ue)f", re.IGNORECASE
+)
 _SAMPLE = re.compile(r"^sample: ", re.IGNORECASE)
 _METRES = Qgis.DistanceUnit.Meters
 _LABEL_GEOMETRIES = (Qgis.GeometryType.Polygon, Qgis.GeometryType.Point)
@@ -57,10 +61,13 @@ def raster_facts(selected: Sequence[QgsMapLayer]) -> list[LayerFacts]:
     ]
 
 
-def likely_labels(selected: Sequence[QgsMapLayer]) -> QgsVectorLayer | None:
+def likely_labels(
+    selected: Sequence[QgsMapLayer], *, precise: bool = False
+) -> QgsVectorLayer | None:
     """The layer with training polygons or points: a selected one, or one that is called so.
 
-    One that is called like a surveyed area comes after all others, and only with a class field.
+    One that is called like a surveyed area comes after all others, and only with a class field;
+    of several, one that is called precise comes first where `precise` ones are wanted, else last.
     """
     chosen = [layer for layer in selected if _can_be_labels(layer)]
     named = [
@@ -70,11 +77,30 @@ def likely_labels(selected: Sequence[QgsMapLayer]) -> QgsVectorLayer | None:
         and (_CLASS_WORDS.search(_own_name(layer)) or class_field(layer.fields().names()))
         and not (_is_area(layer) and not _has_classes(layer))
     ]
-    return next(iter([*chosen, *sorted(named, key=_is_area)]), None)
+    named.sort(key=lambda layer: (_is_area(layer), _is_precise(layer) != precise))
+    return next(iter([*chosen, *named]), None)
 
 
-def likely_area() -> QgsVectorLayer | None:
-    """The one layer that is called like a surveyed area and holds no classes, if it is one."""
+def likely_reference(beside: QgsMapLayer | None) -> QgsMapLayer | None:
+    """What a map may be compared with: polygons, points or a class raster that are called so.
+
+    `beside` is the map itself, which is none.
+    """
+    found = [
+        layer
+        for layer in QgsProject.instance().mapLayers().values()
+        if layer is not beside
+        and _REFERENCE_WORDS.search(_own_name(layer))
+        and (_can_be_labels(layer) or _is_class_raster(layer))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def likely_area(*, precise: bool = False) -> QgsVectorLayer | None:
+    """The one layer that is called like a surveyed area and holds no classes, if it is one.
+
+    Where there are several, the one of the `precise` labels, or the one of the others.
+    """
     found = [
         layer
         for layer in QgsProject.instance().mapLayers().values()
@@ -83,6 +109,8 @@ def likely_area() -> QgsVectorLayer | None:
         and _is_area(layer)
         and not _has_classes(layer)
     ]
+    if len(found) > 1:
+        found = [layer for layer in found if _is_precise(layer) == precise]
     return found[0] if len(found) == 1 else None
 
 
@@ -91,9 +119,7 @@ def likely_map() -> QgsRasterLayer | None:
     maps = [
         layer
         for layer in QgsProject.instance().layerTreeRoot().layerOrder()
-        if isinstance(layer, QgsRasterLayer)
-        and layer.isValid()
-        and isinstance(layer.renderer(), QgsPalettedRasterRenderer)
+        if _is_class_raster(layer)
     ]
     return min(maps, key=lambda layer: bool(_CLASS_WORDS.search(layer.name())), default=None)
 
@@ -107,15 +133,31 @@ def class_field(names: Iterable[str]) -> str:
     return next((name for word, name in by_word.items() if "class" in word), "")
 
 
+def is_sample(layer: QgsMapLayer) -> bool:
+    """Whether the layer is of a sample scene, by its name."""
+    return bool(_SAMPLE.search(layer.name()))
+
+
 def _own_name(layer: QgsMapLayer) -> str:
     """The layer's name without what all layers of a sample scene begin with."""
     return _SAMPLE.sub("", layer.name())
 
 
 def _is_area(layer: QgsMapLayer) -> bool:
-    """Whether the name speaks of a surveyed area and not of labels."""
-    name = _own_name(layer)
+    """Whether the name speaks of a surveyed area and not of labels, before any comma."""
+    name = _own_name(layer).split(",")[0]
     return bool(_AREA_WORDS.search(name)) and not _CLASS_WORDS.search(name)
+
+
+def _is_precise(layer: QgsMapLayer) -> bool:
+    return bool(_PRECISE_WORDS.search(_own_name(layer)))
+
+
+def _is_class_raster(layer: QgsMapLayer) -> bool:
+    """Whether the layer is drawn in a palette of classes."""
+    if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
+        return False
+    return isinstance(layer.renderer(), QgsPalettedRasterRenderer)
 
 
 def _has_classes(layer: QgsVectorLayer) -> bool:

@@ -1,19 +1,25 @@
 """What a run leaves behind: layers in a group of the project, a report, a model file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qgis.core import (
+    QgsLayerTreeGroup,
     QgsMapLayer,
+    QgsPalettedRasterRenderer,
     QgsProcessingContext,
+    QgsProcessingOutputNumber,
     QgsProcessingUtils,
     QgsProject,
     QgsRasterLayer,
+    QgsSingleBandPseudoColorRenderer,
     QgsVectorLayer,
 )
 
+from .amounts import number
 from .field import MODEL_SUFFIX
 from .run import Run
+from .words import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,15 @@ def outcome_of(results: Mapping[str, object]) -> Outcome:
     model = next((path for path in paths if path.endswith(MODEL_SUFFIX)), "")
     report = next((path for path in paths if path.endswith((".html", ".htm"))), "")
     return Outcome(model, report)
+
+
+def figures_of(run: Run) -> list[tuple[str, str]]:
+    """The numbers that a finished run gave back: what each is called, and its value in words."""
+    return [
+        (tr(one.description()), number(run.results[one.name()]))
+        for one in run.algorithm.outputDefinitions()
+        if isinstance(one, QgsProcessingOutputNumber) and one.name() in run.results
+    ]
 
 
 def load_layers(run: Run) -> list[QgsMapLayer]:
@@ -54,8 +69,27 @@ def load_layers(run: Run) -> list[QgsMapLayer]:
         if QgsProject.instance().addMapLayer(layer, False) is not None:
             group.addLayer(layer)
         _style(layer, details, run)
+    _hide_what_is_outlined(group, [layer for layer, _ in loaded])
     run.layers = [layer.id() for layer, _ in loaded]
     return [layer for layer, _ in loaded]
+
+
+def _hide_what_is_outlined(group: QgsLayerTreeGroup, layers: Sequence[QgsMapLayer]) -> None:
+    """Leave a map of one class off where the same run brought its outlines and probability.
+
+    It would cover both; the box in the layer tree switches it on.
+    """
+    outlined = any(isinstance(layer, QgsVectorLayer) for layer in layers)
+    ramp = any(_is_drawn_by(layer, QgsSingleBandPseudoColorRenderer) for layer in layers)
+    if not (outlined and ramp):
+        return
+    for layer in layers:
+        if _is_drawn_by(layer, QgsPalettedRasterRenderer) and len(layer.renderer().classes()) == 1:
+            group.findLayer(layer).setItemVisibilityChecked(False)
+
+
+def _is_drawn_by(layer: QgsMapLayer, renderer: type) -> bool:
+    return isinstance(layer, QgsRasterLayer) and isinstance(layer.renderer(), renderer)
 
 
 def _taken(run: Run, path: str) -> QgsMapLayer | None:

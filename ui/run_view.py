@@ -1,10 +1,12 @@
 """One run as the user sees it: stage, time left, curves, log, and what to do with the result."""
 
+from collections.abc import Sequence
 from html import escape
 
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QTextCursor
 from qgis.PyQt.QtWidgets import (
+    QApplication,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
@@ -16,11 +18,13 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from .curves import CurvesWidget, series_of
+from .looks import quiet_color
 from .remark import Remark
 from .story import Story
 from .words import tr
 
 _MOST_LINES = 5000
+_MOST_WARNINGS = 5
 _BAR_STEPS = 1000
 
 
@@ -50,6 +54,12 @@ class RunView(QWidget):
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
         self.error = Remark(problem=True)
+        # What may spoil the result is no matter for a folded log.
+        self.warnings = Remark(problem=True)
+        self.figures = QLabel()
+        self.figures.setTextFormat(Qt.TextFormat.RichText)
+        self.figures.setWordWrap(True)
+        self.figures.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.losses = CurvesWidget(tr("Loss"))
         self.scores = CurvesWidget(tr("Held-out scores"))
         self.toggle = QToolButton()
@@ -68,7 +78,7 @@ class RunView(QWidget):
         for item in (self.title, self.stage):
             column.addWidget(item)
         column.addLayout(row)
-        for item in (self.error, self.losses, self.scores):
+        for item in (self.error, self.warnings, self.losses, self.scores, self.figures):
             column.addWidget(item)
         column.addLayout(self.below)
         column.addWidget(self.toggle)
@@ -83,6 +93,19 @@ class RunView(QWidget):
         self.losses.hide()
         self.scores.hide()
         self.error.say("")
+        self.warnings.say("")
+        self.show_figures([])
+
+    def show_figures(self, figures: Sequence[tuple[str, str]]) -> None:
+        """Show what the run gave back in numbers: name and value of each."""
+        quiet = quiet_color(QApplication.palette()).name()
+        rows = "".join(
+            f'<tr><td style="color:{quiet}">{escape(name)}&nbsp;&nbsp;</td>'
+            f'<td align="right">{escape(value)}</td></tr>'
+            for name, value in figures
+        )
+        self.figures.setText(f'<table cellspacing="0">{rows}</table>' if rows else "")
+        self.figures.setVisible(bool(rows))
 
     def show_story(
         self, title: str, state: str, story: Story, *, running: bool, epochs: int
@@ -94,6 +117,8 @@ class RunView(QWidget):
         self.cancel.setVisible(running)
         self.bar.setVisible(running)
         self.error.say(story.error)
+        warned = dict.fromkeys(text for kind, text in story.lines if kind == "warning")
+        self.warnings.say("\n".join(list(warned)[-_MOST_WARNINGS:]))
         self._show_curves(story, epochs)
         self._show_lines(story)
 

@@ -14,7 +14,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from .results import outcome_of
+from .results import figures_of, outcome_of
 from .run import Run, RunQueue, State
 from .run_view import RunView
 from .words import tr
@@ -39,6 +39,8 @@ class RunsPage(QWidget):
         self.empty.setWordWrap(True)
         self.list = QListWidget()
         self.list.setAccessibleName(tr("Runs"))
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(self._choose)
         self.view = RunView()
         self.view.cancel_wanted.connect(self._cancel)
@@ -97,7 +99,9 @@ class RunsPage(QWidget):
             self.list.blockSignals(True)
             self.list.clear()
             for text in texts:
-                self.list.addItem(QListWidgetItem(text))
+                item = QListWidgetItem(text)
+                item.setToolTip(text)
+                self.list.addItem(item)
             self.list.blockSignals(False)
             rows = min(max(len(texts), 1), _ROWS)
             self.list.setFixedHeight(rows * self.list.sizeHintForRow(0) + 2 * _FRAME)
@@ -116,6 +120,7 @@ class RunsPage(QWidget):
             epochs=int(epochs) if isinstance(epochs, int | float) else 0,
         )
         self.view.cancel.setEnabled(not run.stopping)
+        self.view.show_figures(figures_of(run))
         done = run.state is State.DONE
         outcome = outcome_of(run.results)
         layers = [one for one in run.layers if QgsProject.instance().mapLayer(one)]

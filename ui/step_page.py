@@ -1,14 +1,15 @@
 """One step of a family: its form, what was guessed for it, its model's card, its button."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from qgis.core import (
-    QgsMapLayer,
+    QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingParameterField,
     QgsProcessingParameterFileDestination,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterVectorDestination,
     QgsSettings,
-    QgsVectorLayer,
 )
 from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import Qt, pyqtSignal
@@ -29,13 +30,12 @@ from ..core.family import Family
 from .card_view import CardView
 from .estimate_view import EstimateView
 from .estimator import Asking, Estimator
-from .field import MODEL_SUFFIX, Field, describe_layer
+from .field import MODEL_SUFFIX, Field
 from .form import ParameterForm
+from .guesses import fill_guesses, model_field
 from .labelling import Labelling
-from .layers import guess_layers
 from .models import recent_models, remember_model, suggested_path
 from .preferences import DEVICE_SETTING
-from .project import class_field, likely_area, likely_labels, likely_map, raster_facts
 from .remark import Remark
 from .run import RunQueue
 from .steps import Step
@@ -61,6 +61,7 @@ class StepPage(QWidget):
         self.step = step
         self.family = family
         self._iface = iface
+        self._stale = False
         self.form = ParameterForm(algorithm, iface)
         self.card = CardView(self)
         self.estimate = EstimateView(self)
@@ -83,17 +84,22 @@ class StepPage(QWidget):
 
     def guess(self) -> None:
         """Fill in layers by role, except where the user has chosen one herself."""
+        self._stale = False
         selected = self._iface.layerTreeView().selectedLayers() if self._tree() else []
-        guesses = guess_layers(self.family, raster_facts(selected))
-        for key, guess in guesses.items():
-            field = self.form.fields.get(key)
-            if field is not None and not field.touched:
-                several = field.definition.type() == "multilayer"
-                identifier = guess.layer.id
-                self.form.fill(key, [identifier] if several else identifier, tr(guess.reason))
-        self._guess_maps()
-        self._guess_labels(selected)
+        fill_guesses(self.form, self.family, self.step, selected)
+        self._show_card()
         self.form.check()
+
+    def guess_when_seen(self) -> None:
+        """Guess anew, but not before somebody looks: every form takes its time."""
+        self._stale = True
+        if self.isVisible():
+            self.guess()
+
+    def freshen(self) -> None:
+        """Guess anew where that was put off."""
+        if self._stale:
+            self.guess()
 
     def show_model(self, path: str) -> None:
         """Fill in a model file where the step takes one."""
@@ -119,36 +125,6 @@ class StepPage(QWidget):
             self._iface.layerTreeView()
         )
 
-    def _guess_maps(self) -> None:
-        """Fill in a class raster where the form asks for a raster that is no image."""
-        roles = {role.key for role in self.family.roles}
-        found = likely_map()
-        for field in self.form.fields.values():
-            is_map = field.definition.type() == "raster" and field.name not in roles
-            if is_map and found is not None and not field.touched:
-                self.form.fill(field.name, found.id(), describe_layer(found))
-
-    def _guess_labels(self, selected: Sequence[QgsMapLayer]) -> None:
-        """Fill in every class field, and the layer that it belongs to."""
-        for field in list(self.form.fields.values()):
-            definition = field.definition
-            if not isinstance(definition, QgsProcessingParameterField):
-                continue
-            parent = self.form.fields.get(definition.parentLayerParameterName())
-            labels = likely_labels(selected)
-            if parent is None:
-                continue
-            if labels is not None and not parent.touched:
-                self.form.fill(parent.name, labels.id(), tr("by its name and fields"))
-            chosen = next(iter(parent.layers()), None)
-            if isinstance(chosen, QgsVectorLayer) and not field.touched:
-                name = class_field(chosen.fields().names())
-                if name:
-                    self.form.fill(field.name, name, tr("by its name"))
-        area, found = self.form.fields.get("AREA"), likely_area()
-        if area is not None and found is not None and not area.touched:
-            self.form.fill(area.name, found.id(), tr("by its name"))
-
     def _suggest_files(self, taken: Collection[str] = ()) -> None:
         """Name the files that would else be temporary and lost tomorrow."""
         for field in self.form.fields.values():
@@ -159,9 +135,23 @@ class StepPage(QWidget):
             if suffix == MODEL_SUFFIX or suffix == ".html":
                 path = suggested_path(self.family, self.step.tool, suffix, taken)
                 self.form.fill(field.name, path)
+        self._want_layers()
         device = str(QgsSettings().value(DEVICE_SETTING, "") or "")
         if device:
             self.form.fill("DEVICE", device)
+
+    def _want_layers(self) -> None:
+        """Have all layers of a map of one class made: outlines, probability, backdrop.
+
+        Such a map is looked at as outlines on what the model saw; of a map of many classes the
+        raster alone tells all.
+        """
+        if not (self.step.maps and self.family.binary):
+            return
+        for field in self.form.fields.values():
+            layer = isinstance(field.definition, _LAYER_DESTINATIONS)
+            if layer and not field.required and field.empty and not field.touched:
+                self.form.fill(field.name, QgsProcessing.TEMPORARY_OUTPUT)
 
     def _make_labelling(self) -> Labelling | None:
         """Help with labels, where the step learns from some."""
@@ -175,9 +165,7 @@ class StepPage(QWidget):
         return None
 
     def _model_field(self) -> Field | None:
-        fields = [one for one in self.form.fields.values() if one.takes_model]
-        required = [one for one in fields if one.required]
-        return next(iter([*required, *fields]), None)
+        return model_field(self.form)
 
     def _add_model_tools(self) -> None:
         field = self._model_field()
@@ -238,6 +226,7 @@ class StepPage(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """The page has come to the front."""
         super().showEvent(event)
+        self.freshen()
         self._say_state()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
@@ -288,4 +277,8 @@ class StepPage(QWidget):
 
 # A step with one of these learns, so that labels may have to be drawn for it.
 _LEARNING = ("EPOCHS",)
+_LAYER_DESTINATIONS = (
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterVectorDestination,
+)
 _LAYER_TYPES = ("multilayer", "raster", "maplayer", "source", "vector", "field")

@@ -12,7 +12,8 @@ class Step:
     """One step on the way from layers to a map, and the words for it.
 
     `tool` is the start of the tool's name; the family's key follows where `own` is set. What
-    takes long is `estimated` before it starts.
+    takes long is `estimated` before it starts. A step learns from `precise` labels, `maps` a
+    scene, or `judges` a map.
     """
 
     tool: str
@@ -21,6 +22,9 @@ class Step:
     intro: str
     own: bool = True
     estimated: bool = True
+    precise: bool = False
+    maps: bool = False
+    judges: bool = False
 
 
 STEPS = (
@@ -35,12 +39,14 @@ STEPS = (
         "Refine",
         "Refine the model",
         "Teach a trained model more with a few better labels.",
+        precise=True,
     ),
     Step(
         "predict",
         "Apply",
         "Make the map",
         "Use a model file to map a whole scene.",
+        maps=True,
     ),
     Step(
         "assess",
@@ -49,6 +55,7 @@ STEPS = (
         "Compare a map with what is known, and get honest scores.",
         own=False,
         estimated=False,
+        judges=True,
     ),
 )
 

@@ -12,7 +12,8 @@ _locale = ["en"]
 def use_language(locale: str) -> bool:
     """Speak the language of `locale` (such as de_AT) from now on; whether there is a catalogue."""
     _catalogue.clear()
-    _locale[0] = locale or "en"
+    # The locale C has no thousands and speaks English.
+    _locale[0] = locale if locale not in ("", "C", "POSIX") else "en"
     for name in (locale, locale.split("_")[0]):
         path = FOLDER / f"{name}.json"
         if name and path.is_file():

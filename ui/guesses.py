@@ -1,0 +1,132 @@
+"""Fills a step's form with what the project and earlier runs suggest; each guess is said."""
+
+from collections.abc import Sequence
+
+from qgis.core import QgsMapLayer, QgsProcessingParameterField, QgsVectorLayer
+
+from ..core.card import read_card
+from ..core.errors import ModelFileError
+from ..core.family import Family
+from .field import Field, describe_layer
+from .form import ParameterForm
+from .layers import guess_layers
+from .models import recent_models
+from .project import (
+    class_field,
+    is_sample,
+    likely_area,
+    likely_labels,
+    likely_map,
+    likely_reference,
+    raster_facts,
+)
+from .steps import Step
+from .words import tr
+
+_AREA = "AREA"
+# A sample scene is there to see how it all goes: this part of a training shows it.
+_SAMPLE_PART = 4
+_FEW_EPOCHS = 5
+
+
+def fill_guesses(
+    form: ParameterForm, family: Family, step: Step, selected: Sequence[QgsMapLayer]
+) -> None:
+    """Fill in all that can be guessed, except where the user has chosen something herself."""
+    _guess_images(form, family, selected)
+    _guess_maps(form, family)
+    _guess_labels(form, step, selected)
+    _guess_model(form, family)
+    _guess_length(form, family)
+
+
+def _guess_images(form: ParameterForm, family: Family, selected: Sequence[QgsMapLayer]) -> None:
+    """Layers by role."""
+    for key, guess in guess_layers(family, raster_facts(selected)).items():
+        field = form.fields.get(key)
+        if field is not None and not field.touched:
+            several = field.definition.type() == "multilayer"
+            identifier = guess.layer.id
+            form.fill(key, [identifier] if several else identifier, tr(guess.reason))
+
+
+def _guess_maps(form: ParameterForm, family: Family) -> None:
+    """A class raster where the form asks for a raster that is no image."""
+    roles = {role.key for role in family.roles}
+    found = likely_map()
+    for field in form.fields.values():
+        is_map = field.definition.type() == "raster" and field.name not in roles
+        if is_map and found is not None and not field.touched:
+            form.fill(field.name, found.id(), describe_layer(found))
+
+
+def _guess_labels(form: ParameterForm, step: Step, selected: Sequence[QgsMapLayer]) -> None:
+    """Every required class layer with its field, and the surveyed area."""
+    for field in list(form.fields.values()):
+        if not isinstance(field.definition, QgsProcessingParameterField):
+            continue
+        parent = form.fields.get(field.definition.parentLayerParameterName())
+        if parent is None:
+            continue
+        labels = _labels(step, selected)
+        if labels is not None and not parent.touched:
+            form.fill(parent.name, labels.id(), tr("by its name and fields"))
+        chosen = next(iter(parent.layers()), None)
+        if isinstance(chosen, QgsVectorLayer) and not field.touched:
+            name = class_field(chosen.fields().names())
+            if name:
+                form.fill(field.name, name, tr("by its name"))
+    area, found = form.fields.get(_AREA), likely_area(precise=step.precise)
+    if area is not None and found is not None and not area.touched:
+        form.fill(area.name, found.id(), tr("by its name"))
+
+
+def _labels(step: Step, selected: Sequence[QgsMapLayer]) -> QgsMapLayer | None:
+    reference = likely_reference(likely_map()) if step.judges else None
+    return reference or likely_labels(selected, precise=step.precise)
+
+
+def model_field(form: ParameterForm) -> Field | None:
+    """The field that asks for an existing model, a required one before others."""
+    fields = [one for one in form.fields.values() if one.takes_model]
+    return next(iter(sorted(fields, key=lambda one: not one.required)), None)
+
+
+def _guess_model(form: ParameterForm, family: Family) -> None:
+    """The model of this family that was made or used last, where the step cannot do without."""
+    field = model_field(form)
+    if field is None or not field.required or field.touched:
+        return
+    if field.empty or field.guessed:
+        found = next((path for path in recent_models() if _is_of(path, family)), "")
+        if found:
+            form.fill(field.name, found, tr("the model made or used last"))
+
+
+def _is_of(path: str, family: Family) -> bool:
+    try:
+        return read_card(path).family == family.key
+    except ModelFileError:
+        return False
+
+
+def _guess_length(form: ParameterForm, family: Family) -> None:
+    """A short training on a sample scene, and the tool's own length on anything else."""
+    epochs, images = form.fields.get("EPOCHS"), form.fields.get(family.reference_role.key)
+    if epochs is None or images is None:
+        return
+    layers = images.layers()
+    trying = bool(layers) and all(is_sample(layer) for layer in layers)
+    usual = int(epochs.definition.defaultValue())
+    short = {
+        "EPOCHS": min(usual, max(_FEW_EPOCHS, usual // _SAMPLE_PART)),
+        "REFIT": False,
+    }
+    for name, value in short.items():
+        field = form.fields.get(name)
+        if field is None or field.touched:
+            continue
+        if trying:
+            form.fill(name, value, tr("so that a sample scene is soon done"))
+        elif field.guessed:
+            form.fill(name, field.definition.defaultValue())
