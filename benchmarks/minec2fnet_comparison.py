@@ -9,17 +9,34 @@ goes on with the fine scenes for the same number of steps, and each fine scene i
 
 import argparse
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from segmentation import Notebook, forest, measure, paired, scored, sites_of
+from segmentation import (
+    Notebook,
+    Scores,
+    forest,
+    histogram_iou,
+    measure,
+    paired,
+    scored,
+    sites_of,
+)
 from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.design import FootprintDesign
 from terraweave.core.job import Features, Job, Source
+from terraweave.core.progress import Progress
+from terraweave.core.segmentation.division import Division
 from terraweave.core.segmentation.earlier import Earlier
+from terraweave.core.segmentation.sites import Sites
+from terraweave.core.segmentation.validation import HeldOut
+from terraweave.core.segmentation.view import Segmenter
 from terraweave.core.settings import Value, resolve
 
 SILENT: dict[str, Value] = {"lambda_prediction": 0.0, "lambda_feature": 0.0}
@@ -47,18 +64,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    coarse, fine = _job(options.folder, "coarse"), _job(options.folder, "fine")
     name = options.folder.resolve().name
     notebook = Notebook(f"minec2fnet_{name}", f"MineC2FNet on {name}, fine scenes held out")
     for seed in (int(one) for one in options.seeds.split(",")):
-        _seed(coarse, fine, notebook, seed, options)
+        _seed(notebook, seed, options)
     notebook.write()
     for one in STUDENTS:
         if one != "fine-tuning":
             sys.stdout.write(paired(notebook, one, "fine-tuning") + "\n")
 
 
-def _job(folder: Path, part: str) -> Job:
+def scenes_job(folder: Path, part: str) -> Job:
+    """A training on all scenes of one part."""
     images = sorted((folder / part).glob("*.tif"))
     return Job(
         "train",
@@ -68,62 +85,79 @@ def _job(folder: Path, part: str) -> Job:
     )
 
 
-def _seed(
-    coarse: Job, fine: Job, notebook: Notebook, seed: int, options: argparse.Namespace
-) -> None:
+@dataclass(frozen=True)
+class Fine:
+    """A teacher, and the fine scenes as they are divided."""
+
+    job: Job
+    teacher: Earlier
+    known: Segmenter
+    minutes: float
+    sites: Sites
+    divisions: tuple[Division, ...]
+
+    def trial(self, design: FootprintDesign) -> Scores:
+        """What a training comes to."""
+        return measure(self.job, design, self.sites, self.divisions).scores
+
+    def unrefined(self) -> Scores:
+        """The teacher itself on all held-out ground."""
+        window = self.teacher.card.window
+        judged = []
+        for one in self.divisions:
+            masks = [one.validating(number) for number in range(len(self.sites.sites))]
+            held_out = HeldOut(self.sites.sites, masks, window)
+            judged += held_out.whole(self.known, Progress())
+        scores = scored(judged, self.sites.gsd)
+        as_it_comes = histogram_iou(judged, float(self.teacher.card.training["threshold"]))
+        return {**scores, "iou_as_it_comes": as_it_comes, "cpu_minutes": self.minutes}
+
+
+def fine_of(folder: Path, teaching: Mapping[str, Value], folded: Mapping[str, Value]) -> Fine:
+    """Train a teacher on the coarse scenes; read and divide the fine ones."""
+    coarse, fine = scenes_job(folder, "coarse"), scenes_job(folder, "fine")
+    teacher_design = FootprintDesign(resolve(MINEC2FNET.train_settings, teaching))
+    taught = measure(coarse, teacher_design, *sites_of(coarse, teacher_design))
+    course = taught.course
+    card = replace(course.card, training={"threshold": course.threshold})
+    teacher = Earlier(card, taught.state)
+    design = FootprintDesign(resolve(MINEC2FNET.train_settings, folded), teacher, fine=True)
+    known, minutes = course.segmenter(taught.state), taught.scores["cpu_minutes"]
+    return Fine(fine, teacher, known, minutes, *sites_of(fine, design))
+
+
+def _seed(notebook: Notebook, seed: int, options: argparse.Namespace) -> None:
     base: dict[str, Value] = {"epochs": options.epochs, "seed": seed, "device": "cpu"}
     if options.fine_epochs:
         base["fine_epochs"] = options.fine_epochs
     folded = {**base, "cross_validation": options.folds}
-    teacher_design = FootprintDesign(resolve(MINEC2FNET.train_settings, base))
-    coarse_sites = sites_of(coarse, teacher_design)
-    taught = measure(coarse, teacher_design, *coarse_sites)
-    teacher = Earlier(taught.course.card, taught.state)
-    fine_design = FootprintDesign(resolve(MINEC2FNET.train_settings, folded), teacher, fine=True)
-    sites, divisions = sites_of(fine, fine_design)
-    known = taught.course.segmenter(taught.state)
+    fine = fine_of(options.folder, base, folded)
 
-    def alone() -> dict[str, float]:
-        design = FootprintDesign(resolve(MINEC2FNET.train_settings, folded), fine=True)
-        return measure(fine, design, sites, divisions).scores
+    def alone() -> Scores:
+        return fine.trial(FootprintDesign(resolve(MINEC2FNET.train_settings, folded), fine=True))
 
-    def unrefined() -> dict[str, float]:
-        from terraweave.core.progress import Progress
-        from terraweave.core.segmentation.validation import HeldOut
-
-        masks = [[one.validating(n) for n in range(len(sites.sites))] for one in divisions]
-        window = fine_design.effort.window
-        judged = [
-            answer
-            for some in masks
-            for answer in HeldOut(sites.sites, some, window).whole(known, Progress())
-        ]
-        return {**scored(judged, sites.gsd), "cpu_minutes": taught.scores["cpu_minutes"]}
-
-    def plant() -> dict[str, float]:
-        return forest(sites, divisions, range(sites.view.channels), CONTEXT, seed)
+    def plant() -> Scores:
+        sites = fine.sites
+        return forest(sites, fine.divisions, range(sites.view.channels), CONTEXT, seed)
 
     others = {
-        "coarse only (teacher, threshold chosen on the fine scenes)": unrefined,
+        "coarse only (teacher, threshold chosen on the fine scenes)": fine.unrefined,
         "fine only, from scratch": alone,
         "random forest on fine scenes": plant,
     }
     for method, trial in others.items():
-        if _wanted(method, options.only):
+        if wanted(method, options.only):
             notebook.run(method, seed, folded, trial)
     for method, changes in STUDENTS.items():
-        if not _wanted(method, options.only):
-            continue
-        given = {**folded, **changes}
-        design = FootprintDesign(resolve(MINEC2FNET.train_settings, given), teacher, fine=True)
-
-        def refined(design: FootprintDesign = design) -> dict[str, float]:
-            return measure(fine, design, sites, divisions).scores
-
-        notebook.run(method, seed, given, refined)
+        if wanted(method, options.only):
+            given = {**folded, **changes}
+            settings = resolve(MINEC2FNET.train_settings, given)
+            design = FootprintDesign(settings, fine.teacher, fine=True)
+            notebook.run(method, seed, given, partial(fine.trial, design))
 
 
-def _wanted(method: str, only: str) -> bool:
+def wanted(method: str, only: str) -> bool:
+    """Whether one of the words `only`, with commas between them, is in the method's name."""
     return any(word in method for word in only.split(","))
 
 

@@ -1,6 +1,7 @@
 """What MineC2FNet brings to the shared training: stage 1 on coarse labels, stage 2 on fine ones."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -70,7 +71,8 @@ class FootprintDesign:
         window = earlier.card.window if earlier else int(settings["window"])
         self.effort = Effort(self._plan(), int(settings["batch"]), window, gap=window // 2)
         self.working_gsd = earlier.working_gsd if earlier else float(settings["working_gsd"])
-        self._droppable: tuple[int, ...] = ()
+        self.augmentation = Augmentation()
+        self.distillation = distillation_of(settings)
 
     def _plan(self) -> Plan:
         rate = float(self.settings["learning_rate"])
@@ -82,7 +84,7 @@ class FootprintDesign:
     def view(self, facts: Mapping[str, RasterFacts]) -> ImageView:
         """The bands of the image as reflectance."""
         bands = facts[ROLE].bands
-        self._droppable = droppable_bands(bands)
+        self.augmentation = replace(self.augmentation, droppable=droppable_bands(bands))
         if self._earlier is not None and float(self.settings["reflectance_scale"]) <= 0:
             return ImageView.of_card(self._earlier.card, self.settings)
         scale, offset = (self.settings[f"reflectance_{one}"] for one in ("scale", "offset"))
@@ -147,12 +149,12 @@ class FootprintDesign:
         """Labels alone, or in stage 2 labels and teacher."""
         if not isinstance(network, FootprintNet):
             raise TypeError(f"{type(network).__name__} is no network of this family")
-        how = Augmentation(droppable=self._droppable)
-        lesson = Lesson(sampler, statistics, how, int(self.settings["seed"]), device.torch)
+        seed = int(self.settings["seed"])
+        lesson = Lesson(sampler, statistics, self.augmentation, seed, device.torch)
         if self._earlier is None or not self._fine:
             return CoarseTrainee(network, lesson, _unasked)
         teacher = network_of(self._earlier).to(device.torch)
-        return FineTrainee(network, teacher, lesson, distillation_of(self.settings), _unasked)
+        return FineTrainee(network, teacher, lesson, self.distillation, _unasked)
 
     def segmenter(
         self, network: nn.Module, statistics: Statistics, device: Device
