@@ -12,6 +12,10 @@ class WheelGuard(QObject):
         super().__init__(parent)
         for kind in (QComboBox, QAbstractSpinBox):
             for widget in parent.findChildren(kind):
+                # PyQt takes a new object for the dead widget whose place in memory it got, as long
+                # as Python remembers that one; only the object itself knows what it is.
+                if not widget.inherits(kind.__name__):
+                    continue
                 widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 widget.installEventFilter(self)
 
