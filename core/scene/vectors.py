@@ -86,6 +86,27 @@ def read_attributes(features: Features) -> Attributes:
     return _named(features, column)
 
 
+def field_naming(features: Features, name: str) -> tuple[str, list[str]]:
+    """A field of texts that holds `name` among others, whatever the case, and what it holds.
+
+    Empty where the layer has none.
+
+    Raises:
+        InputError: the layer is missing.
+    """
+    info = _info(features)
+    fields = [
+        str(field)
+        for field, kind in zip(info["fields"], info["dtypes"], strict=True)
+        if str(kind) == "object"
+    ]
+    for field, column in (_columns(features, fields) if fields else {}).items():
+        found = sorted({one.strip() for one in column.tolist() if isinstance(one, str)} - {""})
+        if len(found) > 1 and name.casefold() in {one.casefold() for one in found}:
+            return field, found
+    return "", []
+
+
 def readable(features: Features) -> bool:
     """Whether the file can be read as a vector layer."""
     try:

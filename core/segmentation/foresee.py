@@ -180,8 +180,9 @@ def foresee_training(
     start: Card | None = None,
     revise: Revise = as_they_are,
     others: int = 0,
+    stage: str = "",
 ) -> Estimate:
-    """What a training will take, with the `design`, `start`, `revise` of `learn.learn`.
+    """What a training will take, with the `design`, `start`, `revise`, `stage` of `learn.learn`.
 
     Images and labels are read as the run will read them, so the time for that is known. `others`
     is how many further models are judged on the ground that is held out.
@@ -194,7 +195,7 @@ def foresee_training(
     began = time.perf_counter()
     with progress.stage("Reading images and labels", 0.6):
         sites = read_sites(
-            job, design.family, design.view, design.working_gsd, progress, start=start
+            job, design.family, design.view, design.working_gsd, progress, start=start, stage=stage
         )
         sites = revise(sites)
     divisions = divide(sites, design.settings, design.effort.gap)

@@ -85,12 +85,14 @@ def learn(
     further: Further = nothing_more,
     revise: Revise = as_they_are,
     declared: Sequence[Setting] = (),
+    stage: str = "",
 ) -> Learnt:
     """Train as the job says, and write model and report.
 
     `start` is the card of a model to go on from, which is the job's; `further` has more to say of
     what was learnt. `revise` sees the scenes before they are divided, and may refuse or change
-    them. `declared` are the settings of this stage, where they are not the family's.
+    them. `declared` are the settings of this stage, where they are not the family's; `stage` is
+    what the names of its labels begin with.
 
     Raises:
         InputError: something in the job does not fit, said before the work begins.
@@ -101,7 +103,7 @@ def learn(
     progress.log(device.reason)
     with progress.stage("Reading images and labels", 0.05):
         sites = read_sites(
-            job, design.family, design.view, design.working_gsd, progress, start=start
+            job, design.family, design.view, design.working_gsd, progress, start=start, stage=stage
         )
         sites = revise(sites)
     divisions = divide(sites, design.settings, design.effort.gap)

@@ -1,6 +1,5 @@
 """The scenes of a training at the working pixel size, in memory, with their labels."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,17 +15,16 @@ from ..job import Features, Job, Source
 from ..progress import Progress
 from ..scene.bands import match_bands, read_facts
 from ..scene.grid import Grid, Window
-from ..scene.labels import BACKGROUND, LabelMap, is_raster, open_labels, refuse_points
+from ..scene.labels import BACKGROUND, LabelMap, open_labels, refuse_points
 from ..scene.scene import Scene, open_scene, pair_scenes
 from ..scene.source import Floats, Mask, RasterFacts
+from .meaning import Meaning, is_name, meaning_of
 from .view import View
 from .working import check_working_gsd, working_grid
 
 IGNORED = 255
 """In a target: nobody knows, or the image has nothing there."""
 
-# Names that say no more than the value.
-_NUMBERED = re.compile(r"(class )?\d+\Z", re.IGNORECASE)
 _BLOCK = 512
 _MOST_BYTES = 6 * 2**30
 
@@ -71,11 +69,13 @@ def read_sites(
     start: Card | None = None,
     labels: Features | None = None,
     area: Features | None = None,
+    stage: str = "",
 ) -> Sites:
     """The job's scenes and labels at `gsd` metres a pixel (0: those of the first image).
 
     An image that is coarser than that sets the pixel size itself. `start` is the card of a model
-    to go on from, whose bands are kept. `labels` and `area` replace the job's.
+    to go on from, whose bands are kept. `labels` and `area` replace the job's. The user knows the
+    surveyed area as AREA, or under that name with the `stage` before it (FINE_AREA).
 
     Raises:
         InputError: images or labels do not fit, with the sentence for the user.
@@ -84,8 +84,9 @@ def read_sites(
     if labels is None:
         raise InputError("No labels were given; choose polygons or a class raster.")
     if area is None:
+        name = f"{stage}_AREA" if stage else "AREA"
         progress.warn(
-            "No surveyed area (AREA) was given, so all ground outside the labels counts as "
+            f"No surveyed area ({name}) was given, so all ground outside {labels.title} counts as "
             "background. Where some may be missing from the labels, draw the area."
         )
     refuse_points(labels)
@@ -121,11 +122,14 @@ def read_sites(
                 required=len(pairs) == 1,
             )  # fmt: skip
             classes |= {one.value: one for one in where.classes}
-            meant = _meant(where.classes, family, start, labels)
+            known_class = start.classes[0] if start else family.target
+            meaning = meaning_of(where.classes, known_class, labels, known=start is not None)
+            if number == 0:
+                _tell(meaning, progress)
             _check_size(scene, view.channels, found)
             share = 1 / len(pairs)
             with progress.stage(f"Reading {reference.title}", share):
-                found.append(_read(scene, view, where, meant, reference.title, progress))
+                found.append(_read(scene, view, where, meaning.values, reference.title, progress))
     if view is None:
         raise ValueError("a training without a scene")
     _check_labelled(found, labels)
@@ -167,32 +171,10 @@ def _check_size(scene: Scene, channels: int, before: Sequence[Site]) -> None:
         )
 
 
-def _meant(
-    classes: Sequence[MapClass], family: Family, start: Card | None, labels: Features
-) -> frozenset[int]:
-    """The values in the labels that stand for the class: its namesake, else all of them.
-
-    Raises:
-        InputError: the labels name their classes, and none is that of the model to go on from.
-    """
-    wanted = start.classes[0] if start else family.target
-    if wanted is None or not (labels.field or is_raster(labels)):
-        return frozenset(one.value for one in classes)
-    named = [one for one in classes if not _NUMBERED.match(one.name.strip())]
-    same = [one for one in named if one.name.strip().casefold() == wanted.name.casefold()]
-    if start and named and not same:
-        names = ", ".join(f"“{one.name}”" for one in named[:6])
-        if not labels.field:
-            raise InputError(
-                f"{labels.title} shows {names}, and the model knows “{wanted.name}”. Choose "
-                "another class raster, or name the class there as the model does."
-            )
-        raise InputError(
-            f"The field “{labels.field}” of {labels.title} holds {names}, and the model knows "
-            f"“{wanted.name}”. Choose another field, or none (CLASS_FIELD) if every feature is "
-            f"“{wanted.name}”."
-        )
-    return frozenset(one.value for one in (same or classes))
+def _tell(meaning: Meaning, progress: Progress) -> None:
+    progress.log(meaning.sentence)
+    if meaning.doubt:
+        progress.warn(meaning.doubt)
 
 
 def _read(
@@ -242,7 +224,7 @@ def _check_labelled(sites: Sequence[Site], labels: Features) -> None:
 
 def _class_of(found: Sequence[MapClass], family: Family, labels: Features) -> MapClass:
     """The one class of the map: the layer's own where it has one, else the family's."""
-    if len(found) == 1 and not _NUMBERED.match(found[0].name.strip()):
+    if len(found) == 1 and is_name(found[0].name):
         # A colour that nobody chose is the first of a palette, which says nothing of the class.
         own = found[0].color
         color = own if labels.classes or family.target is None else family.target.color

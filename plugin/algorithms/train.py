@@ -156,8 +156,12 @@ class TrainAlgorithm(TerraweaveAlgorithm):
     @property
     def _field_help(self) -> str:
         text = "The field with the class; a class raster needs none."
-        if self.family.binary:
-            text += " Without a field, every feature is of the class."
+        if self.family.target is not None:
+            text += (
+                f" Features called “{self.family.target.name}” there (in large or small letters) "
+                "are of the class, all others are background; a single other name is the class by "
+                "another name. Without a field, every feature is of the class."
+            )
         if self.further is not None:
             text += f" It also counts in the {self.further.adjective} labels, if they have it."
         return text

@@ -58,7 +58,9 @@ def foresee(job: Job, progress: Progress) -> Estimate:
     with progress.stage("Fine outlines", 1.0):
         teacher = teachers[0]
         student = FootprintDesign(settings, teacher, fine=True)
-        second = foresee_training(fine, progress, student, start=teacher.card, others=1)
+        second = foresee_training(
+            fine, progress, student, start=teacher.card, others=1, stage="FINE"
+        )
         return first.then(second)
 
 

@@ -147,6 +147,7 @@ def _both(
             start=first.card,
             further=lambda course, measured: _stages(first, teacher, settings, course, measured),
             revise=_units_told(teacher, progress),
+            stage="FINE",
         )
     return student.values
 
@@ -253,7 +254,7 @@ def refining_settings(given: Mapping[str, Value]) -> dict[str, Value]:
 def all_ground(old: Job, teacher: Earlier, design: FootprintDesign, progress: Progress) -> HeldOut:
     """All labelled ground of earlier scenes."""
     sites = read_sites(
-        old, MINEC2FNET, design.view, design.working_gsd, progress, start=teacher.card
+        old, MINEC2FNET, design.view, design.working_gsd, progress, start=teacher.card, stage="OLD"
     ).sites
     return HeldOut(sites, [one.target != IGNORED for one in sites], teacher.card.window)
 

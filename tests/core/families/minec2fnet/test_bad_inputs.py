@@ -1,14 +1,18 @@
 """What does not fit is said with its remedy before any work, or put right and said."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from terraweave.core.card import read_card
 from terraweave.core.errors import InputError, ModelFileError, TerraweaveError
+from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.recipe import MineC2FNetRecipe
+from terraweave.core.families.minec2fnet.view import ImageView
 from terraweave.core.job import Features, Job
 from terraweave.core.progress import Event, Progress
+from terraweave.core.segmentation.sites import read_sites
 
 from .places import (
     COLOURS,
@@ -85,6 +89,50 @@ def test_other_classes_in_the_second_stage_are_refused_before_the_first(
     _, square = site(tmp_path, 2, 102)
     lakes = layer(tmp_path, "lakes", [square], called="Lake")
     refused(replace(two_stages, features={"FINE_LABELS": lakes}), "holds “Lake”, and the model")
+
+
+def test_each_missing_area_is_named_once(two_stages: Job, tmp_path: Path) -> None:
+    told = [one for one in said(two_stages) if "No surveyed area" in one]
+    assert [one.split(")")[0] for one in told] == [
+        "No surveyed area (AREA", "No surveyed area (FINE_AREA",
+    ]  # fmt: skip
+    assert "all ground outside fine counts as background" in told[1]
+    (tmp_path / "again").mkdir()
+    teacher = write_teacher(tmp_path / "again" / "teacher.safetensors")
+    old = two_stages.inputs["IMAGE"]
+    assert two_stages.labels is not None
+    job = refinement_of(
+        teacher, two_stages.inputs["FINE_IMAGE"], two_stages.features["FINE_LABELS"], tmp_path
+    )
+    with_old = replace(
+        job,
+        inputs={**job.inputs, "OLD_IMAGE": old},
+        features={"OLD_LABELS": two_stages.labels},
+    )
+    told = [one for one in said(with_old) if "No surveyed area" in one]
+    assert [one.split(")")[0] for one in told] == [
+        "No surveyed area (AREA", "No surveyed area (OLD_AREA",
+    ]  # fmt: skip
+
+
+def test_other_classes_beside_the_familys_are_background(refining: Job, tmp_path: Path) -> None:
+    _, square = site(tmp_path, 0, 1)
+    away = [[[x + 310, y] for x, y in square[0]]]
+    mines = json.loads(Path(layer(tmp_path, "both", [square], called="mine").path).read_text())
+    woods = json.loads(Path(layer(tmp_path, "woods", [away], called="wood").path).read_text())
+    mines["features"] += woods["features"]
+    both = layer(tmp_path, "both", [square], called="mine")
+    Path(both.path).write_text(json.dumps(mines))
+    told: list[Event] = []
+    job = replace(refining, labels=both)
+    card = read_card(refining.model)
+    (found,) = read_sites(
+        job, MINEC2FNET, lambda facts: ImageView(3), 10.0, Progress(told.append), start=card
+    ).sites
+    assert (found.target == 1).sum() == 30 * 30
+    assert (found.target == 0).sum() == found.target.size - 30 * 30
+    sentence = "In the field “kind” of both “mine” is the class; “wood” counts as background."
+    assert [one.get("text") for one in told].count(sentence) == 1
 
 
 def test_another_band_count_is_refused(refining: Job, two_stages: Job, tmp_path: Path) -> None:
