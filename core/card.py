@@ -42,7 +42,8 @@ class CardInput:
     """What the network was trained on in one role.
 
     `mean` and `std` are per band, in the raster's own numbers; `gsd` is in metres on the ground;
-    `scale` is the number of pixels along the edge of one pixel of the reference grid.
+    `scale` is the number of pixels along the edge of one pixel of the reference grid. `facts` are
+    further numbers by name that a family keeps about its training ground.
     """
 
     role: str
@@ -53,6 +54,7 @@ class CardInput:
     scale: int = 1
     data_type: str = "float32"
     nodata: float | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def _input_json(one: CardInput) -> dict[str, object]:
         "scale": one.scale,
         "data_type": one.data_type,
         "nodata": one.nodata,
+        **({"facts": dict(one.facts)} if one.facts else {}),
     }
 
 
@@ -192,6 +195,7 @@ def _card_input(data: Mapping[str, object]) -> CardInput:
         scale=_whole(data["scale"], "scale", 1, 64),
         data_type=_text(data.get("data_type", "float32"), "data_type"),
         nodata=None if nodata is None else _number(nodata, "nodata"),
+        facts={key: _number(one, key) for key, one in data.get("facts", {}).items()},  # type: ignore[attr-defined]
     )
 
 

@@ -186,6 +186,11 @@ class Image:
             grid=self.grid,
         )
 
+    @property
+    def unit(self) -> str:
+        """What the file calls the unit of the first band's values; empty where it says nothing."""
+        return self._data.units[self.indexes[0] - 1] or ""
+
     def palette(self, values: Sequence[int]) -> tuple[MapClass, ...]:
         """Classes with the colours that the file's colour table has for `values`, if it has one."""
         try:

@@ -28,7 +28,7 @@ from .blending import batch_of, laid_over, lanes, orientations_for
 from .design import Design
 from .division import Division, divide
 from .learn import Revise, as_they_are
-from .predict import Make, behind, overlap_of, scene_of
+from .predict import Doubts, Make, behind, no_doubts, overlap_of, scene_of
 from .sampler import Sampler
 from .sites import Sites, read_sites
 from .validation import HeldOut
@@ -60,8 +60,10 @@ class _Looked:
     seconds: float
 
 
-def foresee_prediction(job: Job, progress: Progress, family: Family, make: Make) -> Estimate:
-    """What a map by the job's model will take; see `predict.predict` for `make`.
+def foresee_prediction(
+    job: Job, progress: Progress, family: Family, make: Make, *, doubts: Doubts = no_doubts
+) -> Estimate:
+    """What a map by the job's model will take; see `predict.predict` for `make` and `doubts`.
 
     Raises:
         InputError: the job would be refused, with the same sentence.
@@ -73,6 +75,7 @@ def foresee_prediction(job: Job, progress: Progress, family: Family, make: Make)
     segmenter = make(card, device.torch)
     with scene_of(job, card, family, progress) as scene:
         region = scene.delivery.window_of(job.extent) if job.extent else scene.delivery.window
+        doubts(scene, behind(region, scene))
         overlap = overlap_of(settings, card)
         orientations, _ = orientations_for(
             str(settings["orientations"]), scene.grid.shape, card.window, overlap

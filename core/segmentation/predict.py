@@ -43,8 +43,15 @@ Make = Callable[[Card, torch.device], Segmenter]
 Floats = NDArray[np.float32]
 Painter = Callable[[Scene, Window], NDArray[np.uint8]]
 """Paints an extra output in a window of the scene's `delivery` grid; see `results.Backdrop`."""
+Doubts = Callable[[Scene, Window], None]
+"""Looks at a scene in a window of its grid before work begins, and warns of what looks wrong."""
 
 NOTHING: Mapping[str, Painter] = MappingProxyType({})
+
+
+def no_doubts(scene: Scene, inside: Window) -> None:
+    """Finds nothing wrong with any scene."""
+
 
 SCORE_NOTE = (
     "The probability is the score of a trained model for what its training areas showed. It is no "
@@ -66,15 +73,16 @@ def predict(
     family: Family,
     make: Make,
     *,
+    doubts: Doubts = no_doubts,
     own: OwnAttributes | None = None,
     painters: Mapping[str, Painter] = NOTHING,
 ) -> dict[str, object]:
     """Write class raster, confidence, polygons and backdrops of the job, as far as asked for.
 
     `make` gives the trained segmenter of a card on a device; it is asked again when the device's
-    memory does not suffice. `painters` give the family's extra outputs by key. Probabilities are
-    found on the model's working grid and brought to the image's; decisions are made there. Returns
-    the values to report.
+    memory does not suffice. `doubts` looks at the scene first. `painters` give the family's extra
+    outputs by key. Probabilities are found on the model's working grid and brought to the image's;
+    decisions are made there. Returns the values to report.
 
     Raises:
         InputError: the model, an image, the extent or an output do not fit.
@@ -88,6 +96,7 @@ def predict(
     with scene_of(job, card, family, progress) as scene, ExitStack() as stack:
         grid = scene.delivery
         region = grid.window_of(job.extent) if job.extent else grid.window
+        doubts(scene, behind(region, scene))
         overlap = overlap_of(settings, card)
         orientations, why = orientations_for(
             str(settings["orientations"]), scene.grid.shape, card.window, overlap

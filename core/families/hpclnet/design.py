@@ -20,9 +20,10 @@ from ...settings import Value
 from ...training.loop import Plan, State
 from . import HPCLNET
 from .architecture import Architecture
+from .doubts import Lie, other_ground
 from .hyperpixel_learning import Contrast
 from .network import HpclNet
-from .statistics import Statistics
+from .statistics import MEAN_SLOPE, Statistics
 from .trainee import HpclTrainee, Lesson
 from .view import DEM, IMAGE, METRES, RELATIVE, SLOPE, TERRAIN, TerrainView
 
@@ -91,9 +92,21 @@ class HpclDesign:
         mean, std = channel_statistics(grounds)
         bands = len(mean) - TERRAIN
         self._check(grounds, bands, float(mean[bands + SLOPE]))
-        if self._earlier is not None:
-            return Statistics.of_card(self._earlier.card)
-        return Statistics.of_channels(torch.from_numpy(mean), torch.from_numpy(std), bands)
+        found = Statistics.of_channels(torch.from_numpy(mean), torch.from_numpy(std), bands)
+        if self._earlier is None:
+            return found
+        known = Statistics.of_card(self._earlier.card)
+        self._compare(found, known)
+        return known
+
+    def _compare(self, found: Statistics, known: Statistics) -> None:
+        """Say where the training ground is unlike that of the model to go on from."""
+        unit = str(self.settings["vertical_unit"])
+        ours, theirs = Lie.of_statistics(found), Lie.of_statistics(known)
+        told = other_ground(ours, theirs, "the elevation model", unit)
+        if told and not self._doubted:
+            self._doubted = True
+            self._warn(told)
 
     def _check(self, grounds: Sequence[Ground], bands: int, steepness: float) -> None:
         place = bands + RELATIVE
@@ -131,6 +144,7 @@ class HpclDesign:
             IMAGE: (tuple(statistics.mean.tolist()), tuple(statistics.std.tolist())),
             DEM: ((0.0,), (statistics.relief,)),
         }
+        kept = {} if statistics.slope is None else {MEAN_SLOPE: statistics.slope}
         return tuple(
             CardInput(
                 role=role,
@@ -140,6 +154,7 @@ class HpclDesign:
                 gsd=facts.gsd,
                 data_type=facts.data_type,
                 nodata=facts.nodata,
+                facts=kept if role == DEM else {},
             )
             for role, (mean, std) in scales.items()
             for facts in [sites.facts[0][role]]

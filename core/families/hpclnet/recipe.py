@@ -12,13 +12,12 @@ from ...estimate import Estimate
 from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
-from ...scene.bands import read_facts
 from ...scene.grid import Window
 from ...scene.scene import Scene
 from ...segmentation.attributes import OwnAttributes, Part
 from ...segmentation.foresee import foresee_prediction, foresee_training
 from ...segmentation.learn import learn
-from ...segmentation.predict import Make, predict
+from ...segmentation.predict import Doubts, Make, predict
 from ...segmentation.segmenter import TrainedSegmenter
 from ...settings import resolve
 from . import HPCLNET
@@ -26,6 +25,7 @@ from .architecture import Architecture
 from .attributes import FIELDS, described
 from .backdrop import shaded_relief
 from .design import HpclDesign, earlier_model
+from .doubts import warn_of_rasters, warn_of_terrain
 from .network import HpclNet
 from .statistics import Statistics
 from .view import DEM, METRES, TerrainView
@@ -42,13 +42,15 @@ class HpclNetRecipe:
     def estimate(self, job: Job, progress: Progress) -> Estimate:
         """What the job will take; see `segmentation.foresee`."""
         if job.labels is None:
-            return foresee_prediction(job, progress, HPCLNET, _make_of(job, _metres_of(job)))
+            make = _make_of(job, _metres_of(job))
+            doubts = _doubts_of(job, progress)
+            return foresee_prediction(job, progress, HPCLNET, make, doubts=doubts)
         design, start = _design_of(job, progress)
         return foresee_training(job, progress, design, start=start)
 
     def predict(self, job: Job, progress: Progress) -> dict[str, object]:
         """Apply the job's model; see `segmentation.predict`."""
-        warn_of_pictures(job, progress)
+        doubts = _doubts_of(job, progress)
         metres = _metres_of(job)
 
         def describe(scene: Scene, part: Part) -> Mapping[str, float]:
@@ -64,6 +66,7 @@ class HpclNetRecipe:
             progress,
             HPCLNET,
             _make_of(job, metres),
+            doubts=doubts,
             own=OwnAttributes(FIELDS, describe),
             painters={"HILLSHADE": relief},
         )
@@ -80,15 +83,34 @@ class HpclNetRecipe:
 def _design_of(job: Job, progress: Progress) -> tuple[HpclDesign, Card | None]:
     """What a training brings, and the card of the model that it starts from."""
     settings = resolve(HPCLNET.train_settings, job.settings)
-    warn_of_pictures(job, progress)
     start = read_card(job.model) if job.model else None
     earlier = earlier_model(job.model, start) if start else None
+    variant = str(start.architecture["variant"] if start else settings["variant"])
+    warn_of_rasters(job, progress, unit=str(settings["vertical_unit"]), variant=variant)
     return HpclDesign(settings, earlier, progress.warn), start
+
+
+def _unit_of(job: Job) -> str:
+    """The unit of the elevation of a scene to map."""
+    return str(resolve(HPCLNET.predict_settings, job.settings)["vertical_unit"])
 
 
 def _metres_of(job: Job) -> float:
     """What one unit of the elevation of a scene to map is worth."""
-    return METRES[str(resolve(HPCLNET.predict_settings, job.settings)["vertical_unit"])]
+    return METRES[_unit_of(job)]
+
+
+def _doubts_of(job: Job, progress: Progress) -> Doubts:
+    """Warns of the rasters of a scene to map, and gives what looks at its ground."""
+    unit, card = _unit_of(job), read_card(job.model)
+    architecture = Architecture.from_json(card.architecture)
+    warn_of_rasters(job, progress, unit=unit, variant=architecture.variant)
+    view = _view_of(architecture, METRES[unit])
+    return lambda scene, inside: warn_of_terrain(scene, inside, card, view, unit, progress)
+
+
+def _view_of(architecture: Architecture, metres: float) -> TerrainView:
+    return TerrainView(architecture.image_bands, architecture.wide, metres)
 
 
 def _make_of(job: Job, metres: float) -> Make:
@@ -104,16 +126,5 @@ def segmenter_of(path: str, card: Card, device: torch.device, metres: float) -> 
     architecture = Architecture.from_json(card.architecture)
     network = HpclNet(architecture)
     load_into(network, path)
-    view = TerrainView(architecture.image_bands, architecture.wide, metres)
+    view = _view_of(architecture, metres)
     return TrainedSegmenter(view, network.to(device), Statistics.of_card(card))
-
-
-def warn_of_pictures(job: Job, progress: Progress) -> None:
-    """Warn of elevation models that look like pictures: 8 bits hold no heights."""
-    for source in job.inputs.get(DEM, ()):
-        facts = read_facts(source)
-        if facts.data_type in ("uint8", "int8"):
-            progress.warn(
-                f"{facts.title}, chosen as elevation model, holds 8-bit numbers, as a hillshade "
-                "does; choose a raster of heights."
-            )

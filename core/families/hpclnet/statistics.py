@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 
 from ...card import Card
-from .view import DEM, IMAGE, RELATIVE
+from .view import DEM, IMAGE, RELATIVE, SLOPE
+
+MEAN_SLOPE = "mean_slope"
+"""Among the facts that a card keeps about DEM: degrees."""
 
 _CLIP = 3.0
 
@@ -15,24 +18,29 @@ _CLIP = 3.0
 class Statistics:
     """`mean` and `std` (band,) of the image; `relief`, the deviation of relative elevation, metres.
 
-    In the card: mean and deviation of IMAGE, and 0 and `relief` for DEM.
+    `slope`, the mean in degrees, scales nothing: it tells which ground was learnt from. In the
+    card: mean and deviation of IMAGE, and for DEM 0, `relief`, and the slope among its facts,
+    where earlier versions kept none.
     """
 
     mean: Tensor
     std: Tensor
     relief: float
+    slope: float | None = None
 
     @classmethod
     def of_channels(cls, mean: Tensor, std: Tensor, bands: int) -> "Statistics":
         """From mean and deviation (channel,) of all channels of a `TerrainView`."""
         relief = float(std[bands + RELATIVE])
-        return cls(mean[:bands].float(), std[:bands].float(), relief)
+        slope = 90 * float(mean[bands + SLOPE])
+        return cls(mean[:bands].float(), std[:bands].float(), relief, slope)
 
     @classmethod
     def of_card(cls, card: Card) -> "Statistics":
         """What a model's card keeps."""
-        image = card.input(IMAGE)
-        return cls(torch.tensor(image.mean), torch.tensor(image.std), card.input(DEM).std[0])
+        image, dem = card.input(IMAGE), card.input(DEM)
+        mean, std = torch.tensor(image.mean), torch.tensor(image.std)
+        return cls(mean, std, dem.std[0], dem.facts.get(MEAN_SLOPE))
 
     def standardised(self, values: Tensor, valid: Tensor) -> Tensor:
         """What the network sees of `values` (b, channel, row, column); 0 where not `valid`.

@@ -167,6 +167,40 @@ def test_a_hillshade_in_place_of_heights_is_doubted(job: Job, tmp_path: Path) ->
     assert any("8-bit numbers, as a hillshade" in text for text in texts)
 
 
+def test_a_wrong_unit_is_told_before_work_begins(job: Job, tmp_path: Path) -> None:
+    quick = replace(job, settings={**SETTINGS, "epochs": 1})
+    HpclNetRecipe().train(quick, Progress())
+    card = read_card(job.outputs["MODEL"])
+    assert 8 < card.input("DEM").facts["mean_slope"] < 25
+
+    def heard(run: Callable[[Job, Progress], object], one: Job) -> list[str]:
+        """The warnings about the ground, and the stages, in their order."""
+        events: list[Event] = []
+        run(one, Progress(events.append))
+        found = [str(one.get("text") or one.get("stage")) for one in events]
+        return [one for one in dict.fromkeys(found) if "VERTICAL_UNIT" in one or "ooking" in one]
+
+    mapping = replace(
+        job, task="predict", labels=None, model=job.outputs["MODEL"],
+        settings={"device": "cpu"}, outputs={"CLASSES": str(tmp_path / "map.tif")},
+    )  # fmt: skip
+    wrong = replace(mapping, settings={"device": "cpu", "vertical_unit": "foot"})
+    assert heard(HpclNetRecipe().predict, mapping) == ["Looking for the class"]
+    first, second = heard(HpclNetRecipe().predict, wrong)
+    assert "times less steep than" in first
+    assert "(“metre” would fit)" in first
+    assert second == "Looking for the class"
+    told, stage = heard(HpclNetRecipe().estimate, wrong)
+    assert (told, stage) == (first, "Looking at the scene")
+    further = replace(
+        quick, model=job.outputs["MODEL"],
+        outputs={"MODEL": str(tmp_path / "further.safetensors")},
+        settings={**quick.settings, "vertical_unit": "foot"},
+    )  # fmt: skip
+    (told,) = heard(HpclNetRecipe().train, further)
+    assert "(“metre” would fit)" in told
+
+
 def test_an_unknown_vertical_unit_is_refused(job: Job) -> None:
     with pytest.raises(InputError, match="choose one of metre, decimetre"):
         HpclNetRecipe().train(replace(job, settings={"vertical_unit": "fathom"}), Progress())
