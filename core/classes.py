@@ -1,7 +1,7 @@
 """The classes of a map: value, name and colour."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import InputError
@@ -13,6 +13,7 @@ PALETTE = (
 )  # fmt: skip
 # Beside a field of class numbers, one of these may say what the numbers are called.
 NAME_FIELDS = ("class_name", "classname", "class name", "label", "name")
+_MOST_SHOWN = 6
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 
@@ -62,3 +63,14 @@ class MapClass:
         if not isinstance(name, str) or not isinstance(color, str):
             raise InputError(f"Class {value} needs a name and a colour.")
         return cls(value, name, color)
+
+
+def unused_field(title: str, field: str, names: Sequence[str], wanted: str) -> str:
+    """The warning where no class field was chosen, and one says what is of the class."""
+    listed = ", ".join(f"“{one}”" for one in names[:_MOST_SHOWN])
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return (
+        f"The field “{field}” of {title} holds {listed}{more}, but without a class field every "
+        f"feature counts as “{wanted}”. Choose “{field}” as class field (CLASS_FIELD) if only some "
+        "do."
+    )

@@ -31,6 +31,7 @@ class Progress:
         self._fraction = 0.0
         self._span = (0.0, 1.0)
         self._title = "Starting"
+        self._warned: set[str] = set()
 
     def checkpoint(self) -> None:
         """Stop here if a stop was asked for.
@@ -87,7 +88,10 @@ class Progress:
         self._emit({"event": "log", "level": "info", "text": text})
 
     def warn(self, text: str) -> None:
-        """Tell the user something that may spoil the result."""
+        """Tell the user something that may spoil the result; the same words only once."""
+        if text in self._warned:
+            return
+        self._warned.add(text)
         self._emit({"event": "log", "level": "warning", "text": text})
 
     def epoch(self, **numbers: float | int | None) -> None:

@@ -19,11 +19,14 @@ from qgis.core import (
 )
 
 from ..core.card import Card, read_card
+from ..core.classes import unused_field
 from ..core.errors import InputError
 from ..core.family import Family, Role
 from .sources import image_bands, local_path
 
 _ENOUGH_VALUES = 2
+# A field with more different texts than that holds no classes.
+_MOST_NAMES = 100
 
 
 def check_bands(layer: QgsRasterLayer, role: Role) -> None:
@@ -166,6 +169,23 @@ def check_class_field(family: Family, layer: QgsVectorLayer, field: str) -> None
             f"The field “{field}” of “{layer.name()}” holds {found}; a model learns to tell at "
             "least two classes apart. Choose another field, or draw another class."
         )
+
+
+def telling_field(family: Family, layer: QgsMapLayer, field: str) -> str:
+    """The warning that labels without a class field say themselves what is of the class, or "".
+
+    That is a field of texts in which the family's class stands among others.
+    """
+    if field or family.target is None or not isinstance(layer, QgsVectorLayer):
+        return ""
+    wanted = family.target.name
+    for index, one in enumerate(layer.fields()):
+        if one.isNumeric() or one.isDateOrTime():
+            continue
+        values = sorted(str(v) for v in layer.uniqueValues(index, _MOST_NAMES) if _is_class(v))
+        if len(values) > 1 and wanted.casefold() in {value.casefold() for value in values}:
+            return unused_field(f"“{layer.name()}”", one.name(), values, wanted)
+    return ""
 
 
 def _is_class(value: object) -> bool:

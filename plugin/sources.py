@@ -4,7 +4,7 @@ Everything that touches a layer happens in `PreparedRaster.of` and `PreparedFeat
 main thread; what they return can be written from Processing's thread.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qgis.core import (
@@ -53,6 +53,30 @@ def local_path(layer: QgsMapLayer) -> str:
     path = str(parts.get("path") or "")
     whole = not any(parts.get(key) for key in ("vsiPrefix", "layerName", "openOptions"))
     return path if whole and path and Path(path).is_file() else ""
+
+
+def taken_layer(layer: QgsMapLayer) -> tuple[str, ...]:
+    """The sentence about a file of several layers of which none was named, so QGIS took the first.
+
+    That is how a path without “|layername=…” reaches a tool; QGIS's own windows always ask.
+    """
+    registry = QgsProviderRegistry.instance()
+    parts = registry.decodeUri(layer.providerType(), layer.source())
+    path = str(parts.get("path") or "")
+    named = parts.get("layerName") or parts.get("layerId") is not None
+    if layer.providerType() != "ogr" or named or not Path(path).is_file():
+        return ()
+    vectors = [
+        one.name() for one in registry.querySublayers(path) if one.type() == Qgis.LayerType.Vector
+    ]
+    first, *others = vectors or [""]
+    if not others:
+        return ()
+    names, file = ", ".join(f"“{one}”" for one in others), Path(path).name
+    return (
+        f"{file} holds several layers; “{first}” was taken, and not {names}. For another one add "
+        f"its name to the path: {file}|layername={others[0]}",
+    )
 
 
 def _readable_path(layer: QgsRasterLayer) -> str:
@@ -119,18 +143,28 @@ class PreparedFeatures:
     source: QgsProcessingFeatureSource | None = None
     raster: PreparedRaster | None = None
     unsaved: bool = False
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_vector(
         cls, source: QgsProcessingFeatureSource, field: str = "", layer: QgsMapLayer | None = None
     ) -> "PreparedFeatures":
-        """Features of any provider; `layer` lends names and colours from its style."""
+        """Features of any provider; `layer` lends names and colours from its style.
+
+        What may not be as the user thinks, such as which layer of a file was taken, is said as
+        the features are written.
+        """
         classes = classes_of(layer, field) if isinstance(layer, QgsVectorLayer) and field else ()
         name = layer.name() if layer is not None else source.sourceName()
         crs = wkt(source.sourceCrs())
         unsaved = isinstance(layer, QgsVectorLayer) and layer.isModified()
         features = Features("", name, field=field, crs=crs, classes=classes)
-        return cls(features, source=source, unsaved=unsaved)
+        notes = taken_layer(layer) if layer is not None else ()
+        return cls(features, source=source, unsaved=unsaved, notes=notes)
+
+    def with_notes(self, *notes: str) -> "PreparedFeatures":
+        """The same, with more to say."""
+        return replace(self, notes=(*self.notes, *(one for one in notes if one)))
 
     @classmethod
     def of_raster(cls, layer: QgsRasterLayer, context: QgsProcessingContext) -> "PreparedFeatures":
@@ -140,6 +174,8 @@ class PreparedFeatures:
 
     def written(self, folder: Path, stem: str, feedback: QgsProcessingFeedback) -> Features:
         """The features as the worker reads them."""
+        for note in self.notes:
+            feedback.pushWarning(note)
         if self.raster is not None:
             path = self.raster.written(folder, stem, feedback).path
         elif self.source is not None:

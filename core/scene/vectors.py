@@ -116,10 +116,39 @@ def readable(features: Features) -> bool:
     return True
 
 
+def _layers(features: Features) -> list[str]:
+    """The layers of the file that hold shapes, the one that is read first."""
+    if features.layer:
+        return [features.layer]
+    try:
+        found = pyogrio.list_layers(features.path)
+    except _TROUBLE:
+        return []
+    return [str(name) for name, kind in found if kind is not None] or [
+        str(name) for name, _ in found[:1]
+    ]
+
+
+def _layer(features: Features) -> str | None:
+    return next(iter(_layers(features)), None)
+
+
+def _taken(features: Features) -> list[str]:
+    """That the first of several layers was taken, since none was named."""
+    first, *others = _layers(features) or [""]
+    if not others:
+        return []
+    names = ", ".join(f"“{one}”" for one in others)
+    return [
+        f"{features.title} holds several layers; “{first}” was taken, and not {names}. Save the "
+        "one that you mean as a file of its own, or name it (in QGIS: path|layername=…)."
+    ]
+
+
 def _info(features: Features) -> dict[str, Any]:
     try:
         found: dict[str, Any] = pyogrio.read_info(
-            features.path, layer=features.layer or None, force_feature_count=True
+            features.path, layer=_layer(features), force_feature_count=True
         )
     except _TROUBLE as error:
         raise InputError(
@@ -132,7 +161,7 @@ def _info(features: Features) -> dict[str, Any]:
 def _columns(features: Features, wanted: list[str]) -> dict[str, NDArray[Any]]:
     try:
         meta, _, _, data = pyogrio.raw.read(
-            features.path, layer=features.layer or None, columns=wanted, read_geometry=False
+            features.path, layer=_layer(features), columns=wanted, read_geometry=False
         )
     except _TROUBLE as error:
         raise InputError(f"{features.title} cannot be read: {error}.") from error
@@ -212,7 +241,7 @@ def read_outlines(features: Features, grid: Grid, values: Numbers | None) -> Out
     shapes, crs = _shapes(features)
     if values is None:
         values = np.ones(len(shapes), dtype=np.int32)
-    notes = []
+    notes = _taken(features)
     blank = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     unclassed = (values == 0) & ~blank
     if blank.any():
@@ -232,7 +261,7 @@ def read_outlines(features: Features, grid: Grid, values: Numbers | None) -> Out
 def _shapes(features: Features) -> tuple[Shapes, str]:
     try:
         meta, _, binary, _ = pyogrio.raw.read(
-            features.path, layer=features.layer or None, columns=[], force_2d=True
+            features.path, layer=_layer(features), columns=[], force_2d=True
         )
     except _TROUBLE as error:
         raise InputError(f"{features.title} cannot be read: {error}.") from error

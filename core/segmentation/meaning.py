@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..classes import MapClass
+from ..classes import MapClass, unused_field
 from ..errors import InputError
 from ..job import Features
 from ..report.words import listed
@@ -79,17 +79,9 @@ def _all_features(every: frozenset[int], wanted: MapClass | None, labels: Featur
         "was given for it."
     )
     field, names = field_naming(labels, wanted.name) if wanted else ("", [])
-    if not field:
+    if not field or wanted is None:
         return Meaning(every, sentence)
-    return Meaning(every, sentence, unused_field(labels.title, field, names, name))
-
-
-def unused_field(title: str, field: str, names: Sequence[str], wanted: str) -> str:
-    """The warning where labels say themselves which features are of the class."""
-    return (
-        f"The field “{field}” of {title} holds {_quoted(names)}, but without a class field all of "
-        f"them count as {wanted}. Choose “{field}” as class field (CLASS_FIELD) if only some do."
-    )
+    return Meaning(every, sentence, unused_field(labels.title, field, names, wanted.name))
 
 
 def _refusal(

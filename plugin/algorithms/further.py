@@ -10,7 +10,6 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterMapLayer,
-    QgsProcessingParameterMultipleLayers,
     QgsRasterLayer,
     QgsVectorLayer,
 )
@@ -18,16 +17,30 @@ from qgis.core import (
 from ...core.errors import InputError
 from ...core.family import Family
 from ...core.job import Features, Source
-from ..checks import check_images, check_labels
-from ..sources import PreparedFeatures, PreparedRaster
+from ..checks import check_images, check_labels, telling_field
+from ..sources import PreparedFeatures, PreparedRaster, taken_layer
 from .base import Parameters, Preparation
 from .forms import with_help
-from .scenes import raster_layers
+from .scenes import ImagesParameter, raster_layers
 
 _LABEL_TYPES = [
     QgsProcessing.SourceType.TypeVectorPolygon,
     QgsProcessing.SourceType.TypeRaster,
 ]
+
+
+def prepared_area(
+    algorithm: QgsProcessingAlgorithm,
+    parameters: Parameters,
+    name: str,
+    context: QgsProcessingContext,
+) -> PreparedFeatures | None:
+    """The surveyed area of the parameter `name`, None where none was given."""
+    area = algorithm.parameterAsSource(parameters, name, context)
+    if area is None:
+        return None
+    layer = algorithm.parameterAsVectorLayer(parameters, name, context)
+    return PreparedFeatures.of_vector(area).with_notes(*(taken_layer(layer) if layer else ()))
 
 
 class FurtherScenes:
@@ -45,12 +58,8 @@ class FurtherScenes:
     def parameters(self) -> Iterator[QgsProcessingParameterDefinition]:
         """What to add to the tool's form."""
         for role in self.family.roles:
-            layers = QgsProcessingParameterMultipleLayers(
-                self._name(role.key),
-                f"{role.title}, {self.adjective} labels",
-                QgsProcessing.SourceType.TypeRaster,
-                optional=True,
-            )
+            title = f"{role.title}, {self.adjective} labels"
+            layers = ImagesParameter(self._name(role.key), title, optional=True)
             yield with_help(layers, self._help, advanced=True)
         labels = QgsProcessingParameterMapLayer(
             self._name("LABELS"),
@@ -136,10 +145,11 @@ class FurtherScenes:
         else:
             source = algorithm.parameterAsSource(parameters, name, context)
             field = self._field(algorithm, parameters, context, labels)
-            self._features[name] = PreparedFeatures.of_vector(source, field, labels)
-        area = algorithm.parameterAsSource(parameters, self._name("AREA"), context)
+            found = PreparedFeatures.of_vector(source, field, labels)
+            self._features[name] = found.with_notes(telling_field(self.family, labels, field))
+        area = prepared_area(algorithm, parameters, self._name("AREA"), context)
         if area is not None:
-            self._features[self._name("AREA")] = PreparedFeatures.of_vector(area)
+            self._features[self._name("AREA")] = area
 
     @property
     def image_names(self) -> tuple[str, ...]:

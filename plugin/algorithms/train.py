@@ -17,7 +17,6 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMapLayer,
-    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameters,
     QgsRasterLayer,
     QgsVectorLayer,
@@ -32,6 +31,7 @@ from ..checks import (
     check_model,
     check_output,
     check_start_bands,
+    telling_field,
 )
 from ..sources import PreparedFeatures, PreparedRaster
 from .base import (
@@ -44,8 +44,8 @@ from .base import (
 )
 from .field_widget import following_field
 from .forms import family_help, parameter_of, setting_values, with_help
-from .further import FurtherScenes
-from .scenes import raster_layers, without_folders
+from .further import FurtherScenes, prepared_area
+from .scenes import ImagesParameter, raster_layers, without_folders
 
 SCORES = (
     ("OA", "Overall accuracy"),
@@ -109,9 +109,7 @@ class TrainAlgorithm(TerraweaveAlgorithm):
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Add parameters and outputs."""
         for role in self.family.roles:
-            layers = QgsProcessingParameterMultipleLayers(
-                role.key, role.title, QgsProcessing.SourceType.TypeRaster
-            )
+            layers = ImagesParameter(role.key, role.title)
             several = (
                 "Several layers are several scenes, in the same order for every image; a folder "
                 "stands for the rasters in it."
@@ -267,8 +265,7 @@ class TrainAlgorithm(TerraweaveAlgorithm):
             for role, layers in self._images(parameters, context).items()
         }
         self._prepared_labels = self._prepare_labels(parameters, context)
-        area = self.parameterAsSource(parameters, "AREA", context)
-        self._area = PreparedFeatures.of_vector(area) if area is not None else None
+        self._area = prepared_area(self, parameters, "AREA", context)
         self._settings = setting_values(self, self.settings, parameters, context)
         self._start = self.parameterAsString(parameters, self.START, context)
         if self.further is not None:
@@ -345,7 +342,8 @@ class TrainAlgorithm(TerraweaveAlgorithm):
             context,
         )
         field = self.parameterAsString(parameters, "CLASS_FIELD", context)
-        return PreparedFeatures.of_vector(source, field, layer)
+        found = PreparedFeatures.of_vector(source, field, layer)
+        return found.with_notes(telling_field(self.family, layer, field))
 
 
 def _written(

@@ -72,3 +72,12 @@ def test_finished_run_is_whole_however_late_the_request_to_stop() -> None:
     recorder.stop = True
     recorder.progress.finish()
     assert recorder.fractions == [0.4, 1.0]
+
+
+def test_a_warning_is_said_once() -> None:
+    recorder = Recorder()
+    for text in ("one", "two", "one"):
+        recorder.progress.warn(text)
+    for _ in range(2):
+        recorder.progress.log("three")
+    assert [event["text"] for event in recorder.events] == ["one", "two", "three", "three"]

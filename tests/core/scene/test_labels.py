@@ -336,3 +336,25 @@ def test_an_image_is_no_class_raster(grid: Grid, write_raster: WriteRaster) -> N
 def test_a_missing_layer_is_said(grid: Grid, tmp_path: Path) -> None:
     path = tmp_path / "no.gpkg"
     assert "no.gpkg cannot be read" in refusal(grid, Features(str(path), field="code"))
+
+
+def test_the_layer_that_was_taken_of_several_is_named(
+    grid: Grid, fields: Path, write_layer: WriteLayer, told: Progress, texts: list[str]
+) -> None:
+    other = write_layer("other.gpkg", [box(1, 1, 1, 1), box(3, 3, 1, 1)], code=[1, 2])
+    meta, _, shapes, data = pyogrio.raw.read(other)
+    pyogrio.raw.write(
+        fields, shapes, data, meta["fields"], layer="second", geometry_type="Polygon",
+        crs=meta["crs"], driver="GPKG", append=True,
+    )  # fmt: skip
+    first, *_ = (name for name, _ in pyogrio.list_layers(fields))
+    labels = open_labels(Features(str(fields), field="code"), grid, progress=told)
+    assert (labels.read(grid.window) == 5).sum() == 12
+    assert texts == [
+        f"fields.gpkg holds several layers; “{first}” was taken, and not “second”. Save the one "
+        "that you mean as a file of its own, or name it (in QGIS: path|layername=…)."
+    ]
+    texts.clear()
+    named = open_labels(Features(str(fields), layer="second", field="code"), grid, progress=told)
+    assert (named.read(grid.window) > 0).sum() == 2
+    assert not texts

@@ -87,8 +87,8 @@ def test_without_a_field_every_feature_counts_and_a_telling_field_is_named(tmp_p
     assert found.values == {1}
     assert "Every feature of labels counts as “Mine”, because no class field" in found.sentence
     assert found.doubt == (
-        "The field “kind” of labels holds “forest” and “mine”, but without a class field all of "
-        "them count as “Mine”. Choose “kind” as class field (CLASS_FIELD) if only some do."
+        "The field “kind” of labels holds “forest”, “mine”, but without a class field every "
+        "feature counts as “Mine”. Choose “kind” as class field (CLASS_FIELD) if only some do."
     )
     assert not meant(tmp_path, "mine", "mine", field="").doubt
     assert not meant(tmp_path, "pit", "dump", field="").doubt

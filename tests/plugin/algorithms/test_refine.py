@@ -14,6 +14,7 @@ from qgis.core import (
     QgsProcessingParameterMapLayer,
     QgsProject,
     QgsRasterLayer,
+    QgsVectorFileWriter,
     QgsVectorLayer,
 )
 from terraweave.core.card import Band, Card, CardInput, read_card
@@ -196,6 +197,90 @@ def test_a_folder_without_rasters_is_refused(
     (tmp_path / "empty").mkdir()
     coarse["IMAGE"] = str(tmp_path / "empty")
     assert "The folder “empty” holds no raster" in refusal(training, coarse, context)
+
+
+@pytest.mark.usefixtures("with_worker")
+def test_a_folder_is_never_opened_as_a_layer(
+    training: TrainAlgorithm,
+    coarse: Given,
+    context: QgsProcessingContext,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    given = {key: coarse[key] for key in ("LABELS", "MODEL")} | {"IMAGE": str(tmp_path)}
+    capfd.readouterr()
+    # What qgis_process asks for before a run.
+    assert training.parameterDefinition("IMAGE").checkValueIsAcceptable(str(tmp_path), context)
+    shown = training.asMap(given, context)
+    assert refusal(training, given, context) == ""
+    assert shown["inputs"]["IMAGE"] == str(tmp_path)
+    heard = "".join(capfd.readouterr())
+    assert "HDF5" not in heard
+    assert "not recognized" not in heard
+    assert not training.parameterDefinition("IMAGE").checkValueIsAcceptable(None, context)
+
+
+def save_layers(path: Path, layer: QgsVectorLayer, *names: str) -> str:
+    """A GeoPackage with the same features under several names."""
+    for name in names:
+        options = QgsVectorFileWriter.SaveVectorOptions()
+        options.layerName = name
+        if path.exists():
+            options.actionOnExistingFile = (
+                QgsVectorFileWriter.ActionOnExistingFile.CreateOrOverwriteLayer
+            )
+        transforms = QgsProject.instance().transformContext()
+        error, *told = QgsVectorFileWriter.writeAsVectorFormatV3(
+            layer, str(path), transforms, options
+        )
+        assert error == QgsVectorFileWriter.WriterError.NoError, told
+    return str(path)
+
+
+@pytest.mark.usefixtures("with_worker")
+def test_the_layer_that_was_taken_of_several_is_named(
+    training: TrainAlgorithm,
+    coarse: Given,
+    context: QgsProcessingContext,
+    listener: QgsProcessingFeedback,
+    jobs: list[Job],
+    tmp_path: Path,
+) -> None:
+    path = save_layers(tmp_path / "both.gpkg", coarse["LABELS"], "first", "second")
+    names = ("LABELS", "AREA", "FINE_LABELS", "FINE_AREA")
+    named = dict.fromkeys(names, f"{path}|layername=second")
+    training.run({**coarse, **named}, context, listener, catchExceptions=False)
+    assert not [one for one in listener.texts("warning") if "several layers" in one]
+    for name in names:
+        listener.said.clear()
+        training.run({**coarse, **named, name: path}, context, listener, catchExceptions=False)
+        assert [one for one in listener.texts("warning") if "several layers" in one] == [
+            "both.gpkg holds several layers; “first” was taken, and not “second”. For another one "
+            "add its name to the path: both.gpkg|layername=second"
+        ], name
+    assert len(jobs) == 5
+
+
+@pytest.mark.usefixtures("with_worker")
+def test_labels_that_tell_classes_apart_are_noticed_without_a_class_field(
+    training: TrainAlgorithm,
+    coarse: Given,
+    context: QgsProcessingContext,
+    listener: QgsProcessingFeedback,
+    jobs: list[Job],
+) -> None:
+    labels = coarse["LABELS"]
+    labels.dataProvider().changeAttributeValues({1: {0: "mine"}})
+    training.run(coarse, context, listener, catchExceptions=False)
+    told = [one for one in listener.texts("warning") if "CLASS_FIELD" in one]
+    assert told == 2 * [
+        "The field “class” of “fields” holds “lake”, “mine”, “wheat”, “wood”, but without a class "
+        "field every feature counts as “Mine”. Choose “class” as class field (CLASS_FIELD) if "
+        "only some do."
+    ]
+    listener.said.clear()
+    training.run({**coarse, "CLASS_FIELD": "class"}, context, listener, catchExceptions=False)
+    assert not [one for one in listener.texts("warning") if "CLASS_FIELD" in one]
 
 
 @pytest.fixture
