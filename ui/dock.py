@@ -23,7 +23,7 @@ from ..core.family import Family
 from .field import MODEL_SUFFIX
 from .run import RunQueue
 from .runs_page import RunsPage
-from .steps import fresh_algorithm, offered_steps, step_id
+from .steps import Step, fresh_algorithm, offered_steps, step_id
 from .welcome import WelcomePage
 from .words import tr
 
@@ -58,6 +58,8 @@ class Dock(QgsDockWidget):
         self._families = families
         self._queue = queue
         self._pages: dict[str, StepPage] = {}
+        # Empty pages whose form nobody has looked at, and the steps they stand for.
+        self._waiting: dict[QWidget, Step] = {}
         self.runs = RunsPage(queue)
         self.runs.apply_wanted.connect(self.show_model)
         self.runs.show_wanted.connect(self.show_wanted)
@@ -66,6 +68,7 @@ class Dock(QgsDockWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.runs, tr("Runs"))
+        self.tabs.currentChanged.connect(self._fill_tab)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self._main_page())
@@ -95,6 +98,9 @@ class Dock(QgsDockWidget):
         """The page of a step (train, predict, …) of the chosen family."""
         if not self._filled:
             self.refresh()
+        waiting = [one for one, step in self._waiting.items() if step.tool == tool]
+        for empty in waiting:
+            self._fill_tab(self.tabs.indexOf(empty))
         shown = {self.tabs.widget(place) for place in range(self.tabs.count())}
         pages = (page for page in self._pages.values() if page in shown)
         found = next((page for page in pages if page.step.tool == tool), None)
@@ -208,23 +214,52 @@ class Dock(QgsDockWidget):
         self.purpose.setText(tr(family.purpose) + ".")
         self.task.setToolTip(f"<p>{tr(family.help)}</p>")
         before = self.tabs.tabText(self.tabs.currentIndex())
+        self._waiting.clear()
+        self.tabs.blockSignals(True)
         while self.tabs.count():
             self.tabs.removeTab(0)
         for step in offered_steps(self._provider, family):
-            self.tabs.addTab(
-                self._page(step_id(self._provider, step, family), step), tr(step.title)
-            )
+            self._add_tab(step)
         self.tabs.addTab(self.runs, tr("Runs"))
         self._count_runs()
         titles = [self.tabs.tabText(place) for place in range(self.tabs.count())]
         self.tabs.setCurrentIndex(titles.index(before) if before in titles else 0)
+        self.tabs.blockSignals(False)
+        self._fill_tab(self.tabs.currentIndex())
 
-    def _page(self, identifier: str, step: object) -> "StepPage":
+    def _add_tab(self, step: Step) -> None:
+        """A tab for `step`, with an empty page where its form was not laid out yet."""
+        page = self._pages.get(self._page_key(step))
+        if page is None:
+            page = QWidget()
+            self._waiting[page] = step
+        self.tabs.addTab(page, tr(step.title))
+
+    def _fill_tab(self, place: int) -> None:
+        """Lay out the form of a tab that somebody opens; all at once would hold QGIS up."""
+        empty = self.tabs.widget(place)
+        step = self._waiting.pop(empty, None)
+        if step is None:
+            return
+        page = self._page(step)
+        shown = self.tabs.currentIndex() == place
+        self.tabs.blockSignals(True)
+        self.tabs.removeTab(place)
+        self.tabs.insertTab(place, page, tr(step.title))
+        if shown:
+            self.tabs.setCurrentIndex(place)
+        self.tabs.blockSignals(False)
+        empty.deleteLater()
+
+    def _page_key(self, step: Step) -> str:
+        return f"{self.family.key} {step_id(self._provider, step, self.family)}"
+
+    def _page(self, step: Step) -> "StepPage":
         from .step_page import StepPage  # forms are nothing for the start of QGIS
 
-        key = f"{self.family.key} {identifier}"
+        key = self._page_key(step)
         if key not in self._pages:
-            algorithm = fresh_algorithm(identifier)
+            algorithm = fresh_algorithm(step_id(self._provider, step, self.family))
             page = StepPage(step, self.family, algorithm, self._iface, self._queue)
             page.run_wanted.connect(self.run_wanted)
             self._pages[key] = page

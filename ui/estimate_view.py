@@ -96,7 +96,7 @@ def details(values: Mapping[str, object]) -> str:
     """How much of everything: “250,000 windows · 0.6 GB memory · 12 MB on disk”."""
     windows = counts(int(_number(values, "WINDOWS_LOW")), int(_number(values, "WINDOWS_HIGH")))
     parts = [
-        tr("{} windows").format(windows),
+        tr("1 window") if windows == "1" else tr("{} windows").format(windows),
         _with_room(tr("{} of memory"), values, "MEMORY"),
         _with_room(tr("up to {} on disk"), values, "DISK"),
     ]

@@ -181,8 +181,9 @@ class ParameterForm(QWidget):
                 column.addWidget(field)
         for box, inner in ((self.results, results), (self.advanced, folded)):
             inner.setSpacing(8)
-            box.setVisible(inner.count() > 0)
             column.addWidget(box)
+            if not inner.count():
+                box.hide()
         column.addStretch(1)
 
 

@@ -1,6 +1,6 @@
 """The panel's place in QGIS: dock, toolbar icon, menu, options page, and the runs behind them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from ..core.family import Family
 from .dock import Dock
 from .models import remember_model, sample_folder
 from .options import OptionsFactory
-from .results import load_layers, outcome_of
+from .results import loading, outcome_of
 from .run import Run, RunQueue, State
 from .runs_page import open_report
 from .steps import fresh_algorithm
@@ -30,6 +30,9 @@ _HELP = ROOT / "resources" / "help"
 _MENU = "Terraweave"
 # A worker that is asked to stop gets five seconds; then it is ended.
 _CLOSE_MILLISECONDS = 8000
+_LOADED = object()
+_SMALL_SAMPLE = 128
+_SAMPLE_WINDOWS = 3
 
 
 class Panel(QObject):
@@ -47,8 +50,8 @@ class Panel(QObject):
         use_language(QgsApplication.locale())
         self._iface = iface
         self._provider = provider
-        # Rows and columns of a sample scene; one this small is trained on in a minute or two.
-        self.sample_size = 128
+        # Rows and columns of a sample scene; 0 for as many as the family needs to learn from it.
+        self.sample_size = 0
         self.queue = RunQueue()
         self.queue.ended.connect(self._ended)
         self.dock = Dock(iface, provider, families, self.queue)
@@ -66,6 +69,11 @@ class Panel(QObject):
         self._guess_later.setSingleShot(True)
         self._guess_later.setInterval(0)
         self._guess_later.timeout.connect(self.dock.layers_changed)
+        # Layers of runs are loaded one in a turn of the event loop, so that QGIS never waits long.
+        self._loading: list[tuple[Run, Iterator[None]]] = []
+        self._load_later = QTimer(self)
+        self._load_later.setInterval(0)
+        self._load_later.timeout.connect(self._load)
         # At the start of QGIS the dock may be visible at once; forms wait until QGIS is there.
         self._fill_later = QTimer(self)
         self._fill_later.setSingleShot(True)
@@ -86,6 +94,7 @@ class Panel(QObject):
         QgsProject.instance().layersAdded.disconnect(self._layers_added)
         self._guess_later.stop()
         self._fill_later.stop()
+        self._load_later.stop()
         self.queue.ended.disconnect(self._ended)
         self.queue.close(_CLOSE_MILLISECONDS)
         self.dock.stop_asking(_CLOSE_MILLISECONDS)
@@ -126,7 +135,7 @@ class Panel(QObject):
         }
         values |= {
             "FAMILY": family.key,
-            "SIZE": self.sample_size,
+            "SIZE": self.sample_size or _sample_size(family),
             "FOLDER": sample_folder(family, self._named_files()),
         }
         self.queue.add(Run(algorithm, values, f"{tr('Sample scene')}: {tr(family.title)}"))
@@ -134,15 +143,26 @@ class Panel(QObject):
 
     def _ended(self, run: Run) -> None:
         if run.state is State.DONE:
-            layers = load_layers(run)
-            self.dock.runs.refresh()
-            if outcome_of(run.results).model:
-                remember_model(outcome_of(run.results).model)
-                self._guess_later.start()
-            if layers or outcome_of(run.results).report:
-                self._note(run)
+            self._loading.append((run, loading(run)))
+            self._load_later.start()
         elif run.state is State.FAILED:
             self._warn(run.story.error.splitlines()[0])
+
+    def _load(self) -> None:
+        """Load one layer of those that runs have made; the next one in the next turn."""
+        if not self._loading:
+            self._load_later.stop()
+            return
+        run, steps = self._loading[0]
+        if next(steps, _LOADED) is not _LOADED:
+            return
+        self._loading.pop(0)
+        self.dock.runs.refresh()
+        if outcome_of(run.results).model:
+            remember_model(outcome_of(run.results).model)
+            self._guess_later.start()
+        if run.layers or outcome_of(run.results).report:
+            self._note(run)
 
     def _note(self, run: Run) -> None:
         """A message-bar note that opens layer and report."""
@@ -174,3 +194,10 @@ class Panel(QObject):
 
     def _warn(self, text: str) -> None:
         self._iface.messageBar().pushMessage("Terraweave", text, Qgis.MessageLevel.Warning)
+
+
+def _sample_size(family: Family) -> int:
+    """Rows and columns of a sample scene: three windows, so that some can be held out."""
+    defaults = (one.default for one in family.train_settings if one.key == "window")
+    windows = [one for one in defaults if isinstance(one, int)]
+    return max([_SMALL_SAMPLE, *(_SAMPLE_WINDOWS * one for one in windows)])

@@ -16,7 +16,6 @@ class Remark(QLabel):
         self._problem = problem
         self._color = ""
         self.setWordWrap(True)
-        self._paint_words()
         self.hide()
 
     def say(self, text: str) -> None:
@@ -26,9 +25,9 @@ class Remark(QLabel):
         self.setVisible(bool(text))
 
     def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the theme."""
+        """Follow the theme; what says nothing looks it up when it is shown."""
         super().changeEvent(event)
-        if event is not None and event.type() in THEME_EVENTS:
+        if event is not None and event.type() in THEME_EVENTS and not self.isHidden():
             self._paint_words()
 
     def showEvent(self, event: QShowEvent | None) -> None:

@@ -1,6 +1,6 @@
 """What a run leaves behind: layers in a group of the project, a report, a model file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from qgis.core import (
@@ -15,11 +15,15 @@ from qgis.core import (
     QgsSingleBandPseudoColorRenderer,
     QgsVectorLayer,
 )
+from qgis.PyQt import sip
 
 from .amounts import number
 from .field import MODEL_SUFFIX
 from .run import Run
 from .words import tr
+
+_LEADING = ("IOU", "F1", "PRECISION", "RECALL", "AREA_HA")
+_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,17 @@ def outcome_of(results: Mapping[str, object]) -> Outcome:
 
 
 def figures_of(run: Run) -> list[tuple[str, str]]:
-    """The numbers that a finished run gave back: what each is called, and its value in words."""
-    return [
-        (tr(one.description()), number(run.results[one.name()]))
+    """The first numbers that a finished run gave back: what each is called, and its value.
+
+    The scores of a single class, where there are some, come first.
+    """
+    found = [
+        one
         for one in run.algorithm.outputDefinitions()
         if isinstance(one, QgsProcessingOutputNumber) and one.name() in run.results
     ]
+    found.sort(key=lambda one: one.name() not in _LEADING)
+    return [(tr(one.description()), number(run.results[one.name()])) for one in found[:_MOST]]
 
 
 def load_layers(run: Run) -> list[QgsMapLayer]:
@@ -52,26 +61,47 @@ def load_layers(run: Run) -> list[QgsMapLayer]:
 
     To be called in the main thread. A layer that cannot be loaded is named in the run's log.
     """
-    pending = run.context.layersToLoadOnCompletion()
-    loaded = [
-        (layer, details)
-        for path, details in pending.items()
-        if (layer := _taken(run, path)) is not None
-    ]
-    if not loaded:
-        return []
+    for _ in loading(run):
+        pass
+    found = (QgsProject.instance().mapLayer(one) for one in run.layers)
+    return [layer for layer in found if layer is not None]
+
+
+def loading(run: Run) -> Iterator[None]:
+    """`load_layers` in small steps, between which QGIS may do something else.
+
+    The project may change in between, and layers may go; what is loaded is listed at the end.
+    """
+    taken = []
+    for path, details in run.context.layersToLoadOnCompletion().items():
+        layer = _taken(run, path)
+        if layer is not None:
+            details.setOutputLayerName(layer)
+            taken.append((layer, details))
+        yield
     order = list(run.results.values())
-    loaded.sort(key=lambda pair: (-pair[1].layerSortKey, *_place(pair[0], order)))
-    root = QgsProject.instance().layerTreeRoot()
-    group = root.insertGroup(0, run.title)
-    for layer, details in loaded:
-        details.setOutputLayerName(layer)
-        if QgsProject.instance().addMapLayer(layer, False) is not None:
-            group.addLayer(layer)
+    taken.sort(key=lambda pair: (-pair[1].layerSortKey, *_place(pair[0], order)))
+    added: list[QgsMapLayer] = []
+    for layer, details in taken:
+        if QgsProject.instance().addMapLayer(layer, False) is None:
+            continue
+        _group_of(run, added).addLayer(layer)
         _style(layer, details, run)
-    _hide_what_is_outlined(group, [layer for layer, _ in loaded])
-    run.layers = [layer.id() for layer, _ in loaded]
-    return [layer for layer, _ in loaded]
+        added.append(layer)
+        yield
+    here = [layer for layer in added if not sip.isdeleted(layer)]
+    if not here:
+        return
+    _hide_what_is_outlined(_group_of(run, here), here)
+    run.layers = [layer.id() for layer in here]
+
+
+def _group_of(run: Run, added: Sequence[QgsMapLayer]) -> QgsLayerTreeGroup:
+    """The group that those `added` so far are in, or a new one above all others."""
+    root = QgsProject.instance().layerTreeRoot()
+    nodes = (root.findLayer(layer) for layer in added if not sip.isdeleted(layer))
+    groups = (node.parent() for node in nodes if node is not None)
+    return next(groups, None) or root.insertGroup(0, run.title)
 
 
 def _hide_what_is_outlined(group: QgsLayerTreeGroup, layers: Sequence[QgsMapLayer]) -> None:

@@ -188,6 +188,7 @@ def train_and_apply() -> Iterator[Condition]:
     yield over
     run = panel().queue.runs[-1]
     assert run.state.name == "DONE", run.story.error
+    yield lambda: run.layers
     findings["map"] = [QgsProject.instance().mapLayer(one).name() for one in run.layers]
     yield lambda: True
     picture("7-map")

@@ -74,6 +74,7 @@ def test_a_layer_removed_during_a_run_is_not_missed(
     until(lambda: run.state.over)
     assert run.state is State.DONE, run.story.error
     assert QgsRasterLayer(str(tmp_path / "map.tif")).isValid()
+    until(lambda: run.layers)
     assert [QgsProject.instance().mapLayer(one) is not None for one in run.layers] == [True]
 
 
