@@ -140,11 +140,12 @@ def blocked_split(
     (Chebyshev distance; one window, so that windows share no ground) to a validation pixel are
     dropped. Blocks of `block` pixels, or of a size, position and assignment searched for so that
     each class is in both parts, near `share`, and little is lost; with `whole_scenes` each scene
-    is one block. Equal arguments give an equal split.
+    is one block, and so it is where a block is at least as large as each of several scenes. Equal
+    arguments give an equal split.
 
     Raises:
-        InputError: a value is no class, a class has fewer than `smallest` pixels, or the share
-            or the block is out of bounds.
+        InputError: a value is no class, a class has fewer than `smallest` pixels, the share
+            or the block is out of bounds, or the block leaves nothing to hold out.
     """
     if not 0 <= share <= 0.9:
         raise InputError(f"The validation share is {share:g}; give one from 0 to 0.9.")
@@ -155,6 +156,8 @@ def blocked_split(
     ground = _Ground.of(pixels, gap, block, whole_scenes)
     rng = np.random.default_rng(seed)
     tiling, labels = ground.search(share, (1,), rng)
+    if block is not None:
+        ground.check_count(tiling, 2)
     return _split(ground, tiling, labels == 1)
 
 
@@ -177,7 +180,8 @@ def spatial_folds(
     The other arguments are those of `blocked_split`.
 
     Raises:
-        InputError: as `blocked_split`, or fewer than two folds are asked for.
+        InputError: as `blocked_split`, or fewer than two folds are asked for, or more than the
+            ground has blocks.
     """
     if not 2 <= folds <= 20:
         raise InputError(f"Cross-validation with {folds} folds is not possible; give 2 to 20.")
@@ -186,6 +190,7 @@ def spatial_folds(
     rng = np.random.default_rng(seed)
     numbers = tuple(range(folds))
     tiling, labels = ground.search(1 / folds, numbers, rng)
+    ground.check_count(tiling, folds)
     return tuple(_split(ground, tiling, labels == number) for number in numbers)
 
 
@@ -222,6 +227,17 @@ class _Pixels:
         return cls(scene, row, column, kind, tuple(classes))
 
 
+def _each_fits(block: int, pixels: _Pixels) -> bool:
+    """Whether there are several scenes, and each is at most a block of `block` pixels."""
+    scenes = np.unique(pixels.scene)
+    spans = (
+        int(np.ptp(line[pixels.scene == one])) + 1
+        for one in scenes
+        for line in (pixels.row, pixels.column)
+    )
+    return len(scenes) > 1 and max(spans) <= block
+
+
 def _check_counts(counts: Ints, classes: Sequence[MapClass], smallest: int) -> None:
     few = [
         f"“{one.name}” has {count}"
@@ -249,6 +265,7 @@ class _Ground:
     @classmethod
     def of(cls, pixels: _Pixels, gap: int, block: int | None, by_scene: bool) -> "_Ground":
         place = pixels.scene, pixels.row, pixels.column
+        by_scene = by_scene or (block is not None and _each_fits(block, pixels))
         cells = gather_cells(*place, pixels.kind, 0 if by_scene else gap)
         far = None if by_scene else autocorrelation_range(*place[1:], pixels.kind, pixels.scene)
         return cls(pixels, cells, gap, block, far, by_scene)
@@ -263,6 +280,46 @@ class _Ground:
             return assign_blocks(tiling, share, folds, rng)
         sizes = block_sizes(self.cells, self.gap, self.block, self.resemblance, len(folds))
         return search_split(self.cells, len(self.pixels.classes), sizes, share, folds, rng)
+
+    def check_count(self, tiling: Tiling, least: int) -> None:
+        """Refuse to divide fewer blocks than `least`.
+
+        Raises:
+            InputError: there are fewer, with what to ask for instead.
+        """
+        count = tiling.blocks.shape[1]
+        if count >= least:
+            return
+        wanted = "nothing can be held out" if least == 2 else f"{least} folds are too many"
+        if self.by_scene:
+            raise InputError(
+                f"Scenes are held out as a whole, and there are {count}, so {wanted}; give at most "
+                f"{count} folds (CROSS_VALIDATION), or more scenes."
+            )
+        if self.block is None:
+            raise InputError(
+                f"The labelled pixels lie so close together that they make {count} block"
+                f"{'' if count == 1 else 's'} of ground, so {wanted}; label places that lie apart, "
+                "or give fewer folds (CROSS_VALIDATION), 0 for a single split."
+            )
+        extent = (max(np.ptp(self.cells.row), np.ptp(self.cells.column)) + 1) * self.cells.factor
+        raise InputError(
+            f"The labelled ground, {extent} pixels wide, has {count} block"
+            f"{'' if count == 1 else 's'} of {tiling.size * self.cells.factor} pixels, so "
+            f"{wanted}; ask for smaller blocks (BLOCK), or for 0 to have their size chosen."
+        )
+
+    @property
+    def cannot_divide(self) -> str:
+        """Why the pixels of a class all went to one side, and what to do."""
+        if self.by_scene:
+            return "lie in too few scenes, which are held out as a whole. Label it in more scenes."
+        if self.block is not None:
+            return (
+                "lie in too few blocks to divide. Ask for smaller blocks (BLOCK), or label it in a "
+                "second place."
+            )
+        return "lie too close together to divide. Label it in a second place."
 
     def warnings(self, size: int) -> list[str]:
         """What the size of the blocks, in pixels, leaves to be desired."""
@@ -291,7 +348,7 @@ def _split(ground: _Ground, tiling: Tiling, held: NDArray[np.bool_]) -> Split:
     size = tiling.size * cells.factor
     split = _described(
         ground.pixels, ~validation & ~dropped, validation, size, ground.gap, blocks,
-        ground.warnings(size) if validation.any() else [],
+        ground.warnings(size) if validation.any() else [], ground.cannot_divide,
     )  # fmt: skip
     return replace(split, resemblance=ground.resemblance, by_scene=ground.by_scene)
 
@@ -317,6 +374,7 @@ def _described(
     gap: int,
     blocks: tuple[Block, ...],
     warnings: list[str],
+    cannot_divide: str = "",
 ) -> Split:
     dropped = ~train & ~validation
     parts = [
@@ -326,26 +384,23 @@ def _described(
     shares = tuple(
         ClassShare(one, *counts) for one, *counts in zip(pixels.classes, *parts, strict=True)
     )
-    told = [*warnings, *_class_warnings(shares)] if blocks else warnings
+    told = [*warnings, *_class_warnings(shares, cannot_divide)] if blocks else warnings
     return Split(train, validation, dropped, size, gap, blocks, shares, tuple(told))
 
 
 _NO_SHARE = "Nothing is held out for validation, so the model has no score; set a share above 0."
 
 
-def _class_warnings(shares: tuple[ClassShare, ...]) -> Iterator[str]:
+def _class_warnings(shares: tuple[ClassShare, ...], cannot_divide: str) -> Iterator[str]:
     for one in shares:
         name, whole = one.mapclass.name, one.train + one.validation + one.dropped
         if not one.validation:
             yield (
                 f"“{name}” has no validation pixel and therefore no score: its {whole} labelled "
-                "pixels lie too close together to divide. Label it in a second place."
+                f"pixels {cannot_divide}"
             )
         elif not one.train:
-            yield (
-                f"“{name}” has no training pixel: its {whole} labelled pixels lie too close "
-                "together to divide. Label it in a second place."
-            )
+            yield (f"“{name}” has no training pixel: its {whole} labelled pixels {cannot_divide}")
         elif one.dropped > whole / 2:
             yield (
                 f"The gap between training and validation costs “{name}” {one.dropped} of its "

@@ -312,3 +312,61 @@ def test_folds_of_whole_scenes_hold_out_each_scene_once() -> None:
     )  # fmt: skip
     assert all(len(set(scenes[one.validation].tolist())) == 1 for one in folds)
     assert np.array_equal(sum(one.validation.astype(int) for one in folds), np.ones(len(scenes)))
+
+
+def scattered(scenes: int = 1) -> tuple[list[np.ndarray], dict[str, object]]:
+    """Patches of some classes in one scene or several, and what else a split is asked for."""
+    rows, columns, values = patchy_labels(3)
+    many = [np.tile(one, scenes) for one in (rows, columns, values)]
+    number = np.repeat(np.arange(scenes), len(rows))
+    asked = {"classes": some_classes(values), "gap": 9, "seed": 0, "scenes": number}
+    return many, asked
+
+
+def test_a_block_that_leaves_nothing_to_hold_out_is_refused_with_the_reason() -> None:
+    labels, asked = scattered()
+    sentence = r"labelled ground, \d+ pixels wide, has 1 block of 100000 pixels, so nothing can be"
+    with pytest.raises(InputError, match=sentence + r" held out; ask for smaller blocks \(BLOCK\)"):
+        blocked_split(*labels, share=0.25, block=100_000, **asked)
+    with pytest.raises(InputError, match="1 block of 100000 pixels, so 5 folds are too many; ask"):
+        spatial_folds(*labels, folds=5, block=100_000, **asked)
+    assert blocked_split(*labels, share=0, block=100_000, **asked).train.all()
+
+
+def test_a_block_over_each_of_several_scenes_holds_out_whole_scenes() -> None:
+    labels, asked = scattered(3)
+    split = blocked_split(*labels, share=0.34, block=100_000, **asked)
+    assert split.by_scene
+    assert "1 of 3 scenes are held out as a whole" in split.summary
+    assert not split.warnings
+    small = blocked_split(*labels, share=0.34, block=30, **asked)
+    assert not small.by_scene
+
+
+def test_more_folds_than_scenes_are_refused_with_the_most_that_can_be() -> None:
+    labels, asked = scattered(4)
+    with pytest.raises(InputError, match="there are 4, so 6 folds are too many; give at most 4"):
+        spatial_folds(*labels, folds=6, whole_scenes=True, **asked)
+
+
+def test_folds_of_labels_in_one_place_are_refused() -> None:
+    rows, columns = (one.ravel() for one in np.indices((6, 6)))
+    values = (columns > 2) + 1
+    with pytest.raises(InputError, match="so close together that they make 1 block of ground, so"):
+        spatial_folds(rows, columns, values, folds=3, gap=64, seed=0, classes=some_classes(values))
+
+
+def test_a_class_in_one_block_or_scene_is_told_why_it_cannot_be_divided() -> None:
+    labels, asked = scattered(4)
+    # One more class, in a place of the first scene that is smaller than the gap.
+    rows, columns, values = labels
+    middle = len(rows) // 8
+    near = np.maximum(abs(rows - rows[middle]), abs(columns - columns[middle])) < 4
+    rare = (asked["scenes"] == 0) & near
+    values = np.where(rare, 9, values)
+    asked["classes"] = some_classes(values)
+    told = blocked_split(rows, columns, values, share=0.25, whole_scenes=True, **asked).warnings
+    assert any("lie in too few scenes, which are held out as a whole" in one for one in told)
+    told = blocked_split(rows, columns, values, share=0.25, block=60, **asked).warnings
+    assert any("lie in too few blocks to divide. Ask for smaller blocks (BLOCK)" in one
+               for one in told)  # fmt: skip
