@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from .classes import MapClass
-from .settings import Setting
+from .settings import Setting, Value
 
 if TYPE_CHECKING:
     from .job import Job
@@ -86,12 +86,17 @@ class RefiningRecipe(Recipe, Protocol):
         """Go on from the job's model with its labels, and return the values to report."""
 
 
+def no_objection(settings: Mapping[str, Value]) -> None:
+    """All settings go together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """The facts about one model family; everything that lists families is driven by them.
 
     A `binary` family finds one class, `target` where the labels do not name it otherwise, and
-    tells it from everything else. With a `refinement`, training takes the job's FINE_ inputs and
+    tells it from everything else. `check` refuses settings of a new training that do not go
+    together. With a `refinement`, training takes the job's FINE_ inputs and
     labels for a second stage in the same run, and there is a tool for that stage alone.
     """
 
@@ -110,6 +115,7 @@ class Family:
     refinement: Refinement | None = None
     imports_checkpoints: bool = False
     extra_outputs: tuple[ExtraOutput, ...] = ()
+    check: Callable[[Mapping[str, Value]], None] = no_objection
 
     @property
     def reference_role(self) -> Role:

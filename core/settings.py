@@ -22,7 +22,8 @@ class Setting:
     """One number, switch or choice that a user may change.
 
     The type of `default` (bool, int, float or str) is the type of the setting. In forms and
-    scripts the setting appears under `parameter`, its key in capitals.
+    scripts the setting appears under `parameter`, its key in capitals. `refused` are values within
+    the bounds that make no sense all the same, each with the sentence that says so.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Setting:
     choices: tuple[Choice, ...] = ()
     unit: str = ""
     advanced: bool = True
+    refused: tuple[tuple[Value, str], ...] = ()
 
     @property
     def parameter(self) -> str:
@@ -86,6 +88,9 @@ class Setting:
             raise InputError(
                 f"{self.title} ({self.parameter}) is {value}; give a value {self.bounds}."
             )
+        for senseless, sentence in self.refused:
+            if number == senseless:
+                raise InputError(sentence)
         return number
 
     @property
@@ -156,6 +161,13 @@ CROSS_VALIDATION = Setting(
     default=0,
     minimum=0,
     maximum=20,
+    refused=(
+        (
+            1,
+            "One fold (CROSS_VALIDATION is 1) is no cross-validation; give 2 to 20, or 0 for a "
+            "single split.",
+        ),
+    ),
 )
 BLOCK = Setting(
     key="block",

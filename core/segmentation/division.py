@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
 from ..report.training import SplitMap, split_maps
 from ..scene.quicklook import quicklook
 from ..scene.source import Mask
@@ -56,11 +55,6 @@ def divide(sites: Sites, settings: Mapping[str, Value], gap: int) -> tuple[Divis
     lattice = _Lattice.of(sites.sites)
     several = sum(bool((one.target == 1).any()) for one in sites.sites) >= _SCENES
     folds, block = int(settings["cross_validation"]), int(settings["block"]) or None
-    if folds == 1:
-        raise InputError(
-            "One fold (CROSS_VALIDATION is 1) is no cross-validation; give 2 to 20, or 0 for a "
-            "single split."
-        )
     common = {
         "classes": both_classes(sites.mapclass),
         "gap": gap,

@@ -239,7 +239,9 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         start = self.parameterAsString(parameters, self.START, context)
         if start:
             check_start_bands(check_model(start, self.family, tool="train"), images)
-        setting_values(self, self.settings, parameters, context)
+        values = setting_values(self, self.settings, parameters, context)
+        if not start:
+            self.family.check(values)
         further = self.further.check(self, parameters, context) if self.further else []
         inputs = [*(layer for some in images.values() for layer in some), labels, *further]
         for name in ("MODEL", "REPORT"):

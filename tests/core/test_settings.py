@@ -3,7 +3,8 @@
 import pytest
 from terraweave.core.errors import InputError
 from terraweave.core.families import FAMILIES
-from terraweave.core.settings import Choice, Setting, resolve
+from terraweave.core.family import Family
+from terraweave.core.settings import CROSS_VALIDATION, Choice, Setting, resolve
 
 STRIDE = Setting("stride", "Stride", "Every N-th pixel.", default=4, minimum=2, maximum=256)
 RATE = Setting("rate", "Rate", "Step size.", default=0.1, minimum=0.0)
@@ -51,6 +52,17 @@ def test_what_is_not_given_has_its_default() -> None:
 def test_unknown_setting_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="no setting “strife”"):
         resolve([STRIDE], {"strife": 3})
+
+
+def test_one_fold_is_refused_with_its_own_sentence() -> None:
+    with pytest.raises(InputError, match=r"^One fold \(CROSS_VALIDATION is 1\).* 2 to 20, or 0"):
+        CROSS_VALIDATION.checked(1)
+    assert [CROSS_VALIDATION.checked(one) for one in (0, 2, "20")] == [0, 2, 20]
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_defaults_of_every_family_go_together(family: Family) -> None:
+    family.check(resolve(family.train_settings, {}))
 
 
 @pytest.mark.parametrize("setting", EVERY_SETTING)

@@ -8,7 +8,6 @@ import torch
 from ...capacity import peak_memory
 from ...card import Card, read_card
 from ...device import choose_device
-from ...errors import InputError
 from ...estimate import Estimate, Range, seconds_each
 from ...job import Job
 from ...progress import Progress
@@ -242,11 +241,6 @@ def _shape(settings: Mapping[str, Value], data: LabelledScenes, start: Card | No
 def _phases(settings: Mapping[str, Value]) -> tuple[int, int]:
     """How many trainings there are, and how many of them are measured after each epoch."""
     folds = int(settings["cross_validation"])
-    if folds == 1:
-        raise InputError(
-            "One fold (CROSS_VALIDATION is 1) is no cross-validation; give 2 to 20, or 0 for a "
-            "single split."
-        )
     if folds:
         return folds + 1, folds
     held_out = float(settings["validation_share"]) > 0

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ...card import Card, CardInput, read_card
-from ...errors import InputError, ModelFileError
+from ...errors import ModelFileError
 from ...job import Job
 from ...model_file import read_weights
 from ...progress import Progress
@@ -98,11 +98,6 @@ def _splits(
     place = (pixels.row, pixels.column, values)
     folds, block = int(settings["cross_validation"]), int(settings["block"]) or None
     seed, scenes = int(settings["seed"]), pixels.scene
-    if folds == 1:
-        raise InputError(
-            "One fold (CROSS_VALIDATION is 1) is no cross-validation; give 2 to 20, or 0 for a "
-            "single split."
-        )
     if folds:
         return spatial_folds(
             *place, classes=data.classes, folds=folds, gap=window, seed=seed, scenes=scenes,

@@ -2,7 +2,7 @@
 
 from ...classes import MapClass
 from ...family import ExtraOutput, Family, Recipe, Reference, Role
-from .settings import PREDICT_SETTINGS, TRAIN_SETTINGS
+from .settings import PREDICT_SETTINGS, TRAIN_SETTINGS, check_training
 
 
 def _recipe() -> Recipe:
@@ -56,4 +56,5 @@ HPCLNET = Family(
             "image; a backdrop for the map.",
         ),
     ),
+    check=check_training,
 )

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, fields
 
 from ...architecture import numbers_in
 from ...errors import ModelFileError
+from .settings import STRIDES
 
 VARIANTS = ("fusion", "image", "dem", "stacked")
-PROFILES = ("small", "paper")
+PROFILES = tuple(STRIDES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Architecture:
     @property
     def stride(self) -> int:
         """How many pixels along its edge one hyper-pixel covers."""
-        return 8 if self.profile == "small" else 16
+        return STRIDES[self.profile]
 
     @property
     def embedding(self) -> int:

@@ -53,23 +53,24 @@ _UNITS = {
 }
 
 
-def warn_of_rasters(job: Job, progress: Progress, *, unit: str, variant: str = "fusion") -> None:
+def warn_of_rasters(job: Job, progress: Progress, *, unit: str, variant: str = "fusion") -> bool:
     """Warn of elevation models that hold no heights, or not in `unit`, and of heights as image.
 
-    A network of the `variant` “dem” sees no image, so any will do.
+    A network of the `variant` “dem” sees no image, so any will do. Returns whether an elevation
+    model is doubted.
 
     Raises:
         InputError: a raster is missing, or cannot be opened.
     """
     with raster_environment():
-        told = []
+        heights: list[str] = []
         for source in job.inputs.get(DEM, ()):
             with Image(source) as image:
-                told += [_no_heights(image), _other_unit(image, unit)]
-        if variant != "dem":
-            told += _heights_as_image(job)
-    for one in filter(None, dict.fromkeys(told)):
-        progress.warn(one)
+                heights += [_no_heights(image), _other_unit(image, unit)]
+        images = [] if variant == "dem" else list(_heights_as_image(job))
+    for told in filter(None, dict.fromkeys([*heights, *images])):
+        progress.warn(told)
+    return any(heights)
 
 
 def _no_heights(dem: Image) -> str:

@@ -17,7 +17,7 @@ from ...scene.scene import Scene
 from ...segmentation.attributes import OwnAttributes, Part
 from ...segmentation.foresee import foresee_prediction, foresee_training
 from ...segmentation.learn import learn
-from ...segmentation.predict import Doubts, Make, predict
+from ...segmentation.predict import Doubts, Make, no_doubts, predict
 from ...segmentation.segmenter import TrainedSegmenter
 from ...settings import resolve
 from . import HPCLNET
@@ -83,6 +83,8 @@ class HpclNetRecipe:
 def _design_of(job: Job, progress: Progress) -> tuple[HpclDesign, Card | None]:
     """What a training brings, and the card of the model that it starts from."""
     settings = resolve(HPCLNET.train_settings, job.settings)
+    if not job.model:  # whose window is kept
+        HPCLNET.check(settings)
     start = read_card(job.model) if job.model else None
     earlier = earlier_model(job.model, start) if start else None
     variant = str(start.architecture["variant"] if start else settings["variant"])
@@ -104,7 +106,8 @@ def _doubts_of(job: Job, progress: Progress) -> Doubts:
     """Warns of the rasters of a scene to map, and gives what looks at its ground."""
     unit, card = _unit_of(job), read_card(job.model)
     architecture = Architecture.from_json(card.architecture)
-    warn_of_rasters(job, progress, unit=unit, variant=architecture.variant)
+    if warn_of_rasters(job, progress, unit=unit, variant=architecture.variant):
+        return no_doubts  # one is enough
     view = _view_of(architecture, METRES[unit])
     return lambda scene, inside: warn_of_terrain(scene, inside, card, view, unit, progress)
 

@@ -1,11 +1,16 @@
 """What a user may set when training and applying an HPCL-Net model."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ...errors import InputError
 from ...segmentation.settings import segmentation_settings
 from ...settings import (
     LEARNING_RATE,
     MEASURING,
     Choice,
     Setting,
+    Value,
     batch_setting,
     epochs_setting,
 )
@@ -25,6 +30,9 @@ VERTICAL_UNIT = Setting(
     ),
     advanced=False,
 )
+
+STRIDES: Mapping[str, int] = MappingProxyType({"small": 8, "paper": 16})
+"""How many pixels along its edge one hyper-pixel of each network covers."""
 
 NETWORK = (
     Setting(
@@ -54,7 +62,8 @@ NETWORK = (
         key="window",
         title="Window",
         help="The edge of the square that the network sees at once, in working pixels. It should "
-        "hold a whole landslide with its surroundings; larger needs more memory and more labels.",
+        "hold a whole landslide with its surroundings; larger needs more memory and more labels. A "
+        "multiple of 8, for “paper” of 16.",
         default=128,
         minimum=32,
         maximum=1024,
@@ -155,3 +164,19 @@ PREDICT_SETTINGS = (
     VERTICAL_UNIT,
     *segmentation_settings(fill_holes=10_000.0, minimum_area=2000.0),
 )
+
+
+def check_training(settings: Mapping[str, Value]) -> None:
+    """Refuse a window that the chosen network cannot be laid over.
+
+    Raises:
+        InputError: with the nearest windows that can.
+    """
+    profile, window = str(settings["profile"]), int(settings["window"])
+    stride = STRIDES[profile]
+    if window % stride:
+        low = window // stride * stride
+        raise InputError(
+            f"The window (WINDOW) is {window}; the network “{profile}” takes multiples of "
+            f"{stride}, such as {low} or {low + stride}."
+        )

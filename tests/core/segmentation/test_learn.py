@@ -295,8 +295,3 @@ def test_a_named_class_has_the_familys_colour_unless_one_was_chosen(job: Job) ->
     chosen = replace(job, labels=replace(job.labels, classes=named))
     assert learn(chosen, ToyDesign({}, epochs=1), Progress()).card.classes == named
     assert _class_of(named, TOY, job.labels) == MapClass(1, "Scar", "#c0392b")
-
-
-def test_one_fold_is_refused(job: Job) -> None:
-    with pytest.raises(InputError, match="One fold"):
-        learn(job, ToyDesign({"cross_validation": 1}), Progress())

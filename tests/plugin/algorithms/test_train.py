@@ -130,6 +130,10 @@ REFUSALS = {
         lambda given, make: given["LABELS"].setSubsetString("\"class\" = 'wood'"),
         "holds only the class “wood”",
     ),
+    "one fold": (
+        lambda given, make: given.update(CROSS_VALIDATION=1),
+        "^One fold .* give 2 to 20, or 0 for a single split",
+    ),
     "labels elsewhere": (
         lambda given, make: given["LABELS"].setCrs(make("x", crs="EPSG:32638").crs()),
         "do not overlap",
@@ -169,6 +173,22 @@ def test_bad_values_are_refused_with_a_sentence(
     spoil, sentence = REFUSALS[case]
     spoil(given, raster)
     assert re.search(sentence, refusal(algorithm, given, context))
+
+
+@pytest.mark.usefixtures("with_worker")
+def test_settings_that_do_not_go_together_are_refused_in_the_form(
+    given: Given, context: QgsProcessingContext, raster: RasterMaker
+) -> None:
+    algorithm = TrainAlgorithm(FAMILIES["hpclnet"]).create()
+    slides = {
+        "IMAGE": given["MS"], "DEM": [raster("dem")], "LABELS": given["LABELS"],
+        "MODEL": given["MODEL"],
+    }  # fmt: skip
+    assert refusal(algorithm, slides, context) == ""
+    text = refusal(algorithm, {**slides, "WINDOW": 33}, context)
+    assert "“small” takes multiples of 8, such as 32 or 40" in text
+    text = refusal(algorithm, {**slides, "WINDOW": 40, "PROFILE": "paper"}, context)
+    assert "“paper” takes multiples of 16, such as 32 or 48" in text
 
 
 @pytest.mark.usefixtures("with_worker")

@@ -167,6 +167,23 @@ def test_a_hillshade_in_place_of_heights_is_doubted(job: Job, tmp_path: Path) ->
     assert any("8-bit numbers, as a hillshade" in text for text in texts)
 
 
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"window": 33}, "“small” takes multiples of 8, such as 32 or 40"),
+        ({"window": 40, "profile": "paper"}, "“paper” takes multiples of 16, such as 32 or 48"),
+        ({"cross_validation": 1}, "One fold"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused_before_anything_is_read(
+    job: Job, settings: dict[str, object], text: str
+) -> None:
+    unread = replace(job, inputs={}, settings={**SETTINGS, **settings})
+    for run in (HpclNetRecipe().train, HpclNetRecipe().estimate):
+        with pytest.raises(InputError, match=text):
+            run(unread, Progress())
+
+
 def test_a_wrong_unit_is_told_before_work_begins(job: Job, tmp_path: Path) -> None:
     quick = replace(job, settings={**SETTINGS, "epochs": 1})
     HpclNetRecipe().train(quick, Progress())
