@@ -118,6 +118,30 @@ class Card:
             raise ModelFileError(f"The model file's card is damaged: {error}.") from error
 
 
+def earlier_models(card: Card) -> tuple[str, ...]:
+    """The models that this one came from, the nearest first, each with its score in words."""
+    told = card.metrics.get("earlier")
+    single = len(card.classes) == 1
+    every = told if isinstance(told, list) else []
+    found = [_earlier_text(one, single=single) for one in every]
+    nearest = card.provenance.get("earlier_model")
+    if not found and isinstance(nearest, Mapping) and nearest.get("name"):
+        found = [str(nearest["name"])]
+    return tuple(one for one in found if one)
+
+
+def _earlier_text(one: object, *, single: bool) -> str:
+    """Its name, and where a `single` class is found that one's score, which stands first."""
+    if not isinstance(one, Mapping) or not one.get("model"):
+        return ""
+    classes = one.get("classes")
+    first = classes[0] if isinstance(classes, list) and classes and single else None
+    score = first.get("iou") if isinstance(first, Mapping) else None
+    if not isinstance(score, float):
+        return str(one["model"])
+    return f"{one['model']} (IoU {score:.3f} in its own training)"
+
+
 def unfinished(card: Card) -> str:
     """The sentences about a training that ended before its last epoch, or "" where it did not."""
     again = "The same training, started again, goes on where it stopped."

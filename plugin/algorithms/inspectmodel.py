@@ -16,7 +16,7 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
 )
 
-from ...core.card import Card, CardInput, read_card, unfinished
+from ...core.card import Card, CardInput, earlier_models, read_card, unfinished
 from ...core.errors import InputError
 from ...core.job import Job
 from ..checks import band_count, check_output
@@ -116,6 +116,8 @@ def card_lines(card: Card) -> list[tuple[str, str]]:
     lines += [(f"Image {one.role}", _input_text(one)) for one in card.inputs]
     lines.append(("Classes", ", ".join(f"{one.value} {one.name}" for one in card.classes)))
     lines.append(("Window", f"{card.window} pixels, overlap {card.overlap}"))
+    for number, one in enumerate(earlier_models(card)):
+        lines.append(("Before that" if number else "Went on from", one))
     for title, part in (("Training", card.training), ("Scores", card.metrics)):
         lines += [(title, text) for text in _numbers(part.items())]
     return lines

@@ -127,3 +127,54 @@ def test_stac_item_needs_a_worker_and_says_so(
     fits, reason = algorithm.checkParameterValues(given, context)
     assert not fits
     assert "worker environment" in reason
+
+
+def changed(path: Path, model: Path, **parts: object) -> str:
+    """The model with other parts in its card, at `path`."""
+    whole = model.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    card = json.loads(header["__metadata__"]["terraweave"])
+    header["__metadata__"]["terraweave"] = json.dumps({**card, **parts})
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + whole[8 + length :])
+    return str(path)
+
+
+def test_the_teacher_and_those_before_it_are_named(
+    algorithm: InspectModelAlgorithm,
+    trained_model: Path,
+    context: QgsProcessingContext,
+    listener: QgsProcessingFeedback,
+    tmp_path: Path,
+) -> None:
+    earlier = [
+        {
+            "model": "teacher",
+            "classes": [{"name": "Mine", "iou": 0.4123}, {"name": "no mine", "iou": 0.9}],
+        },
+        {"model": "first", "classes": []},
+        "no model at all",
+    ]
+    refined = changed(
+        tmp_path / "refined.safetensors",
+        trained_model,
+        classes=[{"value": 1, "name": "Mine", "color": "#d95f02"}],
+        metrics={"earlier": earlier},
+        provenance={"earlier_model": {"name": "teacher", "sha256": "00"}},
+    )
+    page = tmp_path / "card.html"
+    given = {"MODEL": refined, "REPORT": str(page)}
+    algorithm.run(given, context, listener, catchExceptions=False)
+    told = listener.texts("info")
+    assert "Went on from: teacher (IoU 0.412 in its own training)" in told
+    assert "Before that: first" in told
+    assert "Went on from" in page.read_text(encoding="utf-8")
+    plain = changed(
+        tmp_path / "plain.safetensors",
+        trained_model,
+        provenance={"earlier_model": {"name": "start"}},
+    )
+    listener.said.clear()
+    algorithm.run({"MODEL": plain}, context, listener, catchExceptions=False)
+    assert "Went on from: start" in listener.texts("info")
