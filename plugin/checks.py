@@ -22,6 +22,7 @@ from ..core.card import Card, read_card
 from ..core.classes import unused_field
 from ..core.errors import InputError
 from ..core.family import Family, Role
+from ..core.words import counted
 from .sources import image_bands, local_path
 
 _ENOUGH_VALUES = 2
@@ -33,17 +34,12 @@ def check_bands(layer: QgsRasterLayer, role: Role) -> None:
     """Refuse an image with too few or too many bands for its role."""
     count = image_bands(layer)
     most, least = role.maximum_bands, role.minimum_bands
-    found = f"{role.title} ({role.key}): “{layer.name()}” has {band_count(count)}"
+    found = f"{role.title} ({role.key}): “{layer.name()}” has {counted(count, 'band')}"
     if most is not None and count > most:
         wanted = "a single-band raster" if most == 1 else f"a raster with at most {most} bands"
         raise InputError(f"{found}; choose {wanted}.")
     if count < least:
         raise InputError(f"{found}; choose a raster with at least {least}.")
-
-
-def band_count(count: int) -> str:
-    """How many bands, in words."""
-    return "1 band" if count == 1 else f"{count} bands"
 
 
 def check_crs(layer: QgsMapLayer) -> None:
@@ -129,8 +125,8 @@ def check_labels(
         check_class_field(family, labels, field)
     elif isinstance(labels, QgsRasterLayer) and image_bands(labels) != 1:
         raise InputError(
-            f"The class raster “{labels.name()}” has {band_count(image_bands(labels))}; choose one "
-            "with a single band of class numbers."
+            f"The class raster “{labels.name()}” has {counted(image_bands(labels), 'band')}; choose "
+            "one with a single band of class numbers."
         )
 
 
@@ -226,8 +222,9 @@ def check_card_bands(card: Card, images: Mapping[str, QgsRasterLayer]) -> None:
         if count < len(wanted):
             names = ", ".join(band.name for band in wanted)
             raise InputError(
-                f"“{layer.name()}” ({role}) has {band_count(count)}, the model “{card.name}” needs "
-                f"{len(wanted)} ({names}); choose an image with these bands, or another model."
+                f"“{layer.name()}” ({role}) has {counted(count, 'band')}, the model “{card.name}” "
+                f"needs {len(wanted)} ({names}); choose an image with these bands, or another "
+                "model."
             )
 
 

@@ -22,6 +22,7 @@ from qgis.core import (
 
 from ..core.errors import InputError
 from ..core.job import Features, Source
+from ..core.words import counted
 from .exports import write_geojson, write_raster
 from .legends import classes_of
 
@@ -182,6 +183,6 @@ class PreparedFeatures:
             path = str(folder / f"{stem}.geojson")
             count = write_geojson(self.source, self.features.field, Path(path), feedback)
             also = ", those not saved yet among them" if self.unsaved else ""
-            feedback.pushInfo(f"“{self.features.title}”: {count} features{also}.")
+            feedback.pushInfo(f"“{self.features.title}”: {counted(count, 'feature')}{also}.")
         known = self.features
         return Features(path, known.name, known.layer, known.field, known.crs, known.classes)

@@ -24,6 +24,7 @@ from ..scene.grid import Grid
 from ..scene.labels import BACKGROUND, LabelMap
 from ..scene.sink import states_background
 from ..settings import resolve
+from ..words import counted
 from .comparison import open_map
 from .confusion import class_index
 from .facts import SAMPLE_SETTINGS
@@ -67,7 +68,7 @@ def sample_points(job: Job, progress: Progress) -> dict[str, object]:
     order = rng.permutation(len(rows))
     _write(job.output("POINTS"), rows[order], columns[order], on_map.grid, classes)
     for one, size, count in zip(classes, sizes.tolist(), counts.tolist(), strict=True):
-        progress.log(f"{one.name}: {size} points of {count} pixels.")
+        progress.log(f"{one.name}: {counted(size, 'point')} of {counted(count, 'pixel')}.")
     return {"COUNT": len(rows)}
 
 

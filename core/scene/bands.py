@@ -6,6 +6,7 @@ from ..card import CardInput
 from ..errors import InputError
 from ..job import Source
 from ..progress import Progress
+from ..words import counted
 from .source import Image, RasterFacts, placeholder, raster_environment
 
 _WARN_GSD = 1.25
@@ -39,8 +40,9 @@ def match_bands(
         return _by_name(names, facts, progress)
     if len(names) != len(facts.bands):
         raise InputError(
-            f"{facts.title} has {_count(len(facts.bands))}; the model was trained on "
-            f"{_count(len(names))} ({', '.join(names)}). Choose those bands, in this order."
+            f"{facts.title} has {counted(len(facts.bands), 'band')}; the model was trained on "
+            f"{counted(len(names), 'band')} ({', '.join(names)}). Choose those bands, in this "
+            "order."
         )
     if progress is not None and len(names) > 1 and not facts.named:
         progress.log(
@@ -77,10 +79,6 @@ def _by_name(names: list[str], facts: RasterFacts, progress: Progress | None) ->
 def _plain(name: str) -> str:
     """A band name without what people write differently: case, blanks, underscores."""
     return re.sub(r"[\W_]+", "", name.casefold())
-
-
-def _count(number: int) -> str:
-    return f"{number} band" if number == 1 else f"{number} bands"
 
 
 def check_gsd(wanted: CardInput, facts: RasterFacts, progress: Progress) -> None:

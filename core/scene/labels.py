@@ -16,6 +16,7 @@ from ..classes import MapClass
 from ..errors import InputError
 from ..job import Features, Source
 from ..progress import Progress
+from ..words import counted
 from .grid import Grid, Window
 from .placement import Placed
 from .source import Image, Mask, quiet_about, raster_environment
@@ -117,8 +118,9 @@ class LabelMap:
         )
         if conflicts:
             progress.warn(
-                f"{conflicts} pixels of {self.title} lie in features of different classes; they "
-                "are ignored."
+                f"{counted(conflicts, 'pixel')} of {self.title} "
+                f"{'lies' if conflicts == 1 else 'lie'} in features of different classes; "
+                f"{'it is' if conflicts == 1 else 'they are'} ignored."
             )
         if self._required and not len(pixels.values):
             raise InputError(
@@ -268,8 +270,8 @@ def refuse_points(features: Features) -> None:
     count = count_points(features)
     if count:
         raise InputError(
-            f"{features.title} holds {count} points; this family learns outlines, so choose "
-            "polygons around the whole of each object, or a class raster."
+            f"{features.title} holds {counted(count, 'point')}; this family learns outlines, so "
+            "choose polygons around the whole of each object, or a class raster."
         )
 
 

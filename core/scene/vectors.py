@@ -17,6 +17,7 @@ from rasterio.warp import transform as transform_points
 from ..classes import NAME_FIELDS, MapClass, palette_color
 from ..errors import InputError
 from ..job import Features
+from ..words import counted
 from .grid import Grid
 
 Numbers = NDArray[np.int32]
@@ -340,8 +341,7 @@ def _split(shapes: Shapes, values: Numbers, grid: Grid, notes: list[str]) -> Out
 
 
 def _many(which: NDArray[np.bool_]) -> str:
-    count = int(which.sum())
-    return "1 feature" if count == 1 else f"{count} features"
+    return counted(int(which.sum()), "feature")
 
 
 def _listed(fields: Sequence[str]) -> str:

@@ -107,11 +107,12 @@ def orientations_for(
     count, most = windows_over(shape, window, overlap), FREE_PIXELS // window**2
     if count <= most:
         return ORIENTATIONS, (
-            f"Each of the scene's {count:,} windows is seen in all {ORIENTATIONS} flips and "
-            f"rotations, which is surer; that is done up to {most:,} windows (ORIENTATIONS)."
+            f"{'The only window' if count == 1 else f'Each of the {count:,} windows'} of the scene "
+            f"is seen in all {ORIENTATIONS} flips and rotations, which is surer; that is done up "
+            f"to {most:,} windows (ORIENTATIONS)."
         )
     return 1, (
-        f"Each of the scene's {count:,} windows is seen as it is, since they are more than "
+        f"Each of the {count:,} windows of the scene is seen as it is, since they are more than "
         f"{most:,}; all flips and rotations would be a little surer and take {ORIENTATIONS} times "
         "as long (ORIENTATIONS)."
     )

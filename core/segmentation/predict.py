@@ -31,6 +31,7 @@ from ..scene.placement import Placed
 from ..scene.scene import Scene, open_scene
 from ..scene.source import Image, Mask, raster_environment
 from ..settings import Value, resolve
+from ..words import counted
 from .attributes import OwnAttributes
 from .blending import Blender, orientations_for
 from .cleaning import NODATA, Cleaned, Rule, clean, sheets
@@ -375,7 +376,7 @@ def _values(
         )
     else:
         size = f", {hectares:.4g} ha" if hectares is not None else ""
-        progress.log(f"“{name}”: {count} areas{size}, threshold {rule.threshold:.2f}.")
+        progress.log(f"“{name}”: {counted(count, 'area')}{size}, threshold {rule.threshold:.2f}.")
     values: dict[str, object] = {
         "PIXELS": written.pixels,
         "AREA_HA": hectares,

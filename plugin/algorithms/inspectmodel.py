@@ -19,7 +19,8 @@ from qgis.core import (
 from ...core.card import Card, CardInput, earlier_models, read_card, unfinished
 from ...core.errors import InputError
 from ...core.job import Job
-from ..checks import band_count, check_output
+from ...core.words import counted
+from ..checks import check_output
 from ..interpreter import find_interpreter
 from ..job import run_job
 from .base import Parameters, TerraweaveAlgorithm, make_folders
@@ -128,7 +129,7 @@ def _input_text(one: CardInput) -> str:
         f"{band.name} ({band.wavelength:g} µm)" if band.wavelength else band.name
         for band in one.bands
     )
-    return f"{band_count(len(one.bands))} at {one.gsd:.4g} m: {bands}"
+    return f"{counted(len(one.bands), 'band')} at {one.gsd:.4g} m: {bands}"
 
 
 def _numbers(entries: Iterable[tuple[str, object]]) -> list[str]:

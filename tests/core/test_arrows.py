@@ -33,6 +33,7 @@ FACTS = (
     "core.segmentation",
     "core.segmentation.settings",
     "core.settings",
+    "core.words",
 )
 
 # The rooms that a file in a room may import from, beside itself; core is open by its facts only.
