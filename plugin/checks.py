@@ -125,8 +125,8 @@ def check_labels(
         check_class_field(family, labels, field)
     elif isinstance(labels, QgsRasterLayer) and image_bands(labels) != 1:
         raise InputError(
-            f"The class raster “{labels.name()}” has {counted(image_bands(labels), 'band')}; choose "
-            "one with a single band of class numbers."
+            f"The class raster “{labels.name()}” has {counted(image_bands(labels), 'band')}; "
+            "choose one with a single band of class numbers."
         )
 
 
