@@ -142,7 +142,11 @@ def _add_train(parser: argparse.ArgumentParser, family: Family) -> None:
 def _add_refine(parser: argparse.ArgumentParser, family: Family, how: Refinement) -> None:
     _add_scenes(parser, family, how.labels)
     parser.add_argument(
-        "--teacher", required=True, dest="start_model", help="the model to refine; it stays"
+        "--teacher",
+        required=True,
+        dest="start_model",
+        metavar="FILE",
+        help="the model to refine; it stays",
     )
     _add_further(
         parser, family, "OLD", "What the teacher learnt from, to measure what is forgotten there."
@@ -164,11 +168,12 @@ def _add_further(parser: argparse.ArgumentParser, family: Family, prefix: str, t
     option = prefix.lower()
     for role in family.roles:
         parser.add_argument(f"--{option}-{role.key.lower()}", nargs="+",
-                            dest=f"role_{prefix}_{role.key}", help=text)  # fmt: skip
-    parser.add_argument(f"--{option}-labels", dest=f"features_{prefix}_LABELS", help=text)
+                            metavar="FILE", dest=f"role_{prefix}_{role.key}", help=text)  # fmt: skip
+    parser.add_argument(f"--{option}-labels", metavar="FILE", dest=f"features_{prefix}_LABELS",
+                        help=text)  # fmt: skip
     parser.add_argument(f"--{option}-class-field", dest=f"field_{prefix}_LABELS", default="",
-                        help="the field with the class there")  # fmt: skip
-    parser.add_argument(f"--{option}-area", dest=f"features_{prefix}_AREA",
+                        metavar="FIELD", help="the field with the class there")  # fmt: skip
+    parser.add_argument(f"--{option}-area", metavar="FILE", dest=f"features_{prefix}_AREA",
                         help="polygons of what was surveyed there")  # fmt: skip
 
 
@@ -184,7 +189,7 @@ def _add_predict(parser: argparse.ArgumentParser, family: Family) -> None:
 def _add_roles(parser: argparse.ArgumentParser, family: Family, count: str | int) -> None:
     for role in family.roles:
         parser.add_argument(f"--{role.key.lower()}", nargs=count, required=True, help=role.help,
-                            dest=f"role_{role.key}")  # fmt: skip
+                            metavar="FILE", dest=f"role_{role.key}")  # fmt: skip
 
 
 def _add_settings(parser: argparse.ArgumentParser, settings: Sequence[Setting]) -> None:
@@ -192,6 +197,7 @@ def _add_settings(parser: argparse.ArgumentParser, settings: Sequence[Setting]) 
         parser.add_argument(
             f"--{setting.key.replace('_', '-')}",
             dest=f"setting_{setting.key}",
+            metavar=None if setting.choices else "VALUE",
             help=f"{setting.help} Default: {setting.default}.".replace("%", "%%"),
             choices=[choice.key for choice in setting.choices] or None,
         )

@@ -81,3 +81,14 @@ def test_what_a_stage_does_not_have_is_refused(
     with pytest.raises(SystemExit):
         job_of(*arguments)
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", ["train", "refine", "predict"])
+def test_help_shows_no_names_of_the_programs_own(
+    task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command._parser().parse_args([task, "minec2fnet", "--help"])
+    text = capsys.readouterr().out
+    assert "--image FILE" in text
+    assert not [one for one in ("SETTING_", "ROLE_", "FEATURES_", "FIELD_") if one in text]
