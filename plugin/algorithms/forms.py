@@ -112,13 +112,18 @@ def family_help(family: Family, intro: str, settings: Iterable[Setting]) -> str:
     """The help beside a family's form, as HTML: what it does, its settings, its source."""
     roles = [(f"{tr(role.title)} ({role.key})", role.help) for role in family.roles]
     options = [(setting.title, setting.help) for setting in settings]
-    parts = [f"<p>{escape(tr(intro))}</p>", _list("Images", roles), _list("Settings", options)]
+    parts = [f"<p>{_text(tr(intro))}</p>", _list("Images", roles), _list("Settings", options)]
     source = family.reference
     parts.append(
-        f"<h3>{tr('Source')}</h3><p>{escape(source.citation)} "
+        f"<h3>{tr('Source')}</h3><p>{_text(source.citation)} "
         f'<a href="{escape(source.url)}">{escape(source.url)}</a></p>'
     )
     return "".join(parts)
+
+
+def _text(words: str) -> str:
+    """Words between tags; quotes stay, because `qgis_process help` shows pages as they are."""
+    return escape(words, quote=False)
 
 
 def settings_help(settings: Iterable[Setting]) -> str:
@@ -127,7 +132,5 @@ def settings_help(settings: Iterable[Setting]) -> str:
 
 
 def _list(title: str, entries: Iterable[tuple[str, str]]) -> str:
-    rows = "".join(
-        f"<p><b>{escape(tr(name))}</b>: {escape(tr(text))}</p>" for name, text in entries
-    )
+    rows = "".join(f"<p><b>{_text(tr(name))}</b>: {_text(tr(text))}</p>" for name, text in entries)
     return f"<h3>{tr(title)}</h3>{rows}"

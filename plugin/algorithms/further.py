@@ -46,12 +46,18 @@ def prepared_area(
 class FurtherScenes:
     """Images, labels and a surveyed area under names that begin with `prefix`; all optional."""
 
-    def __init__(self, family: Family, prefix: str, adjective: str, help_text: str) -> None:
-        """`adjective` (“precise”, “earlier”) tells them from the tool's first scenes."""
+    def __init__(
+        self, family: Family, prefix: str, adjective: str, help_text: str, labels_help: str = ""
+    ) -> None:
+        """`adjective` (“precise”, “earlier”) tells them from the tool's first scenes.
+
+        `labels_help` is what a user should know of the labels besides the `help_text` of all.
+        """
         self.family = family
         self.prefix = prefix
         self.adjective = adjective
         self._help = help_text
+        self._labels_help = f"{help_text} {labels_help}".strip()
         self._images: dict[str, list[PreparedRaster]] = {}
         self._features: dict[str, PreparedFeatures] = {}
 
@@ -60,14 +66,15 @@ class FurtherScenes:
         for role in self.family.roles:
             title = f"{role.title}, {self.adjective} labels"
             layers = ImagesParameter(self._name(role.key), title, optional=True)
-            yield with_help(layers, self._help, advanced=True)
+            text = f"The images of {self._name('LABELS')}; give both, or none. {self._help}"
+            yield with_help(layers, text, advanced=True)
         labels = QgsProcessingParameterMapLayer(
             self._name("LABELS"),
             f"Labels, {self.adjective}",
             optional=True,
             types=_LABEL_TYPES,
         )
-        yield with_help(labels, self._help, advanced=True)
+        yield with_help(labels, self._labels_help, advanced=True)
         area = QgsProcessingParameterFeatureSource(
             self._name("AREA"),
             f"Surveyed area, {self.adjective} labels",

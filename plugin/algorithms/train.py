@@ -96,7 +96,8 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         """The scenes of a second stage in the same run."""
         if self.family.refinement is None:
             return None
-        return FurtherScenes(self.family, "FINE", "precise", self.family.refinement.labels)
+        text = "For a second stage in the same run; images may be the same as those above."
+        return FurtherScenes(self.family, "FINE", "precise", text, self.family.refinement.labels)
 
     def createInstance(self) -> "TrainAlgorithm":
         """A fresh copy."""
