@@ -12,8 +12,8 @@ from .form import ParameterForm
 from .layers import guess_layers
 from .models import recent_models
 from .project import (
-    class_field,
     is_sample,
+    label_field,
     likely_area,
     likely_labels,
     likely_map,
@@ -73,9 +73,9 @@ def _guess_labels(form: ParameterForm, step: Step, selected: Sequence[QgsMapLaye
             form.fill(parent.name, labels.id(), tr("by its name and fields"))
         chosen = next(iter(parent.layers()), None)
         if isinstance(chosen, QgsVectorLayer) and not field.touched:
-            name = class_field(chosen.fields().names())
+            name = label_field(chosen)
             if name:
-                form.fill(field.name, name, tr("by its name"))
+                form.fill(field.name, name, tr("by its name or the layer's style"))
     area, found = form.fields.get(_AREA), likely_area(precise=step.precise)
     if area is not None and found is not None and not area.touched:
         form.fill(area.name, found.id(), tr("by its name"))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from qgis.core import (
     Qgis,
+    QgsCategorizedSymbolRenderer,
     QgsDistanceArea,
     QgsMapLayer,
     QgsPalettedRasterRenderer,
@@ -122,6 +123,19 @@ def likely_map() -> QgsRasterLayer | None:
         if _is_class_raster(layer)
     ]
     return min(maps, key=lambda layer: bool(_CLASS_WORDS.search(layer.name())), default=None)
+
+
+def label_field(layer: QgsVectorLayer) -> str:
+    """The field with the class: the one that the layer is drawn by, else by its name.
+
+    With the former, a training takes over names and colours of the style.
+    """
+    renderer = layer.renderer()
+    if isinstance(renderer, QgsCategorizedSymbolRenderer):
+        drawn_by = renderer.classAttribute().strip('"')
+        if drawn_by in layer.fields().names():
+            return drawn_by
+    return class_field(layer.fields().names())
 
 
 def class_field(names: Iterable[str]) -> str:

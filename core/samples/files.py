@@ -109,8 +109,8 @@ def _write_style(path: Path, classes: Sequence[MapClass]) -> None:
         options = Xml.SubElement(layer, "Option", type="Map")
         fill = ",".join(str(part) for part in one.rgb)
         for key, value in (
-            ("color", f"{fill},255"), ("style", "solid"),
-            ("outline_color", "255,255,255,255"), ("outline_width", "0.2"),
+            ("color", f"{fill},90"), ("style", "solid"),
+            ("outline_color", f"{fill},255"), ("outline_width", "0.5"),
         ):  # fmt: skip
             Xml.SubElement(options, "Option", name=key, type="QString", value=value)
     Xml.indent(root)

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # QGIS reads these when pytest-qgis starts it; never the user's own profile, never a screen.
@@ -11,7 +11,7 @@ os.environ.setdefault("QGIS_CUSTOM_CONFIG_PATH", tempfile.mkdtemp(prefix="terraw
 
 import pytest
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
-from qgis.PyQt.QtCore import QCoreApplication, QEvent
+from qgis.PyQt.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 from terraweave.plugin.interpreter import VARIABLE
 from terraweave.plugin.provider import TerraweaveProvider
 
@@ -52,3 +52,38 @@ def swept(qgis_app: QgsApplication) -> Iterator[None]:
     """Widgets that were thrown away are gone before QGIS ends."""
     yield
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def mines(qgis_new_project: None, mining_scene: Path) -> Iterator[dict[str, str]]:
+    """A scene with coarse and precise outlines in the project, under the names of a sample."""
+    layers = {
+        "image": QgsRasterLayer(str(mining_scene / "image.tif"), "Sample: Image"),
+        "truth": QgsRasterLayer(str(mining_scene / "truth.tif"), "Sample: Truth"),
+        "labels": QgsVectorLayer(str(mining_scene / "coarse.gpkg"), "Sample: Labels"),
+        "area": QgsVectorLayer(str(mining_scene / "area.gpkg"), "Sample: Surveyed area"),
+        "fine": QgsVectorLayer(str(mining_scene / "fine.gpkg"), "Sample: Labels, precise"),
+        "fine_area": QgsVectorLayer(
+            str(mining_scene / "fine_area.gpkg"), "Sample: Surveyed area, precise labels"
+        ),
+    }
+    QgsProject.instance().addMapLayers(list(layers.values()))
+    yield {name: layer.id() for name, layer in layers.items()}
+    QgsProject.instance().removeAllMapLayers()
+
+
+@pytest.fixture
+def until(qgis_app: QgsApplication) -> Callable[[Callable[[], object]], None]:
+    """Lets QGIS go on until a condition holds; fails where it never does."""
+
+    def wait(condition: Callable[[], object], milliseconds: int = 240000) -> None:
+        loop = QEventLoop()
+        timer = QTimer()
+        timer.timeout.connect(lambda: loop.quit() if condition() else None)
+        timer.start(5)
+        QTimer.singleShot(milliseconds, loop.quit)
+        loop.exec()
+        timer.stop()
+        assert condition()
+
+    return wait

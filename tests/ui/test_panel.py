@@ -78,7 +78,8 @@ def test_layers_are_filled_in_by_role(panel: Panel) -> None:
     found = {role: [layer.name() for layer in fields[role].layers()] for role in ("MS", "PAN")}
     assert found == {"MS": ["valley ms"], "PAN": ["valley pan"]}
     assert fields["MS"].remark.text().startswith("Guessed")
-    assert fields["CLASS_FIELD"].value() == "class_name"
+    # The scene's labels are drawn by this field.
+    assert fields["CLASS_FIELD"].value() == "class_id"
 
 
 def test_button_waits_until_the_form_fits(panel: Panel) -> None:
