@@ -167,8 +167,8 @@ def _add_further(parser: argparse.ArgumentParser, family: Family, prefix: str, t
     """Scenes and labels of another stage, all optional."""
     option = prefix.lower()
     for role in family.roles:
-        parser.add_argument(f"--{option}-{role.key.lower()}", nargs="+",
-                            metavar="FILE", dest=f"role_{prefix}_{role.key}", help=text)  # fmt: skip
+        parser.add_argument(f"--{option}-{role.key.lower()}", nargs="+", metavar="FILE",
+                            dest=f"role_{prefix}_{role.key}", help=text)  # fmt: skip
     parser.add_argument(f"--{option}-labels", metavar="FILE", dest=f"features_{prefix}_LABELS",
                         help=text)  # fmt: skip
     parser.add_argument(f"--{option}-class-field", dest=f"field_{prefix}_LABELS", default="",

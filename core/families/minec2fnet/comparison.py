@@ -24,8 +24,8 @@ _TEACHER, _REFINED = "Teacher", "Refined model"
 _CHOSEN = "Teacher, threshold chosen here"
 _ON_PRECISE = "Teacher, threshold chosen on the precise labels"
 _REMEDY = (
-    "The refined model is no better than its teacher with a threshold of {0:.3g}. Draw more "
-    "precise outlines and refine again, or keep the teacher and map with THRESHOLD {0:.3g}."
+    "The refined model is {0} its teacher with a threshold of {1:.3g}. Draw more precise outlines "
+    "and refine again, or keep the teacher and map with THRESHOLD {1:.3g}."
 )
 
 
@@ -58,7 +58,8 @@ class Comparison:
             return Told((table,))
         gain = after - before
         values = {"TEACHER_IOU": before, "TEACHER_THRESHOLD": chosen, "GAIN": gain}
-        warnings = () if gain >= _NOTICED else (_REMEDY.format(chosen),)
+        verdict = "hardly better than" if gain > 0 else "no better than"
+        warnings = () if gain >= _NOTICED else (_REMEDY.format(verdict, chosen),)
         return Told(
             (table,), (self._sentence(gain), *self._threshold_alone(gain)), warnings, values
         )

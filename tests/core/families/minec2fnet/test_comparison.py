@@ -40,11 +40,15 @@ def test_a_gain_is_counted_against_the_teacher_with_a_threshold_for_the_same_gro
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("after", [0.4, 0.45, 0.454])
-def test_no_gain_beyond_the_threshold_is_warned_of_with_what_to_do(after: float) -> None:
+@pytest.mark.parametrize(
+    ("after", "verdict"), [(0.4, "no better"), (0.45, "no better"), (0.454, "hardly better")]
+)
+def test_no_gain_beyond_the_threshold_is_warned_of_with_what_to_do(
+    after: float, verdict: str
+) -> None:
     told = comparison(0.2, 0.45, after).told()
     (warning,) = told.warnings
-    assert "no better than its teacher with a threshold of 0.35. Draw more precise" in warning
+    assert f"{verdict} than its teacher with a threshold of 0.35. Draw more precise" in warning
     assert "keep the teacher and map with THRESHOLD 0.35" in warning
     assert "(0.200 at 0.8) are those of the threshold" in told.sentences[1]
 
