@@ -42,6 +42,7 @@ class Field(QWidget):
         self._context = context
         self._guess = ""
         self._filling = False
+        self._filled = False
         self.touched = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -109,8 +110,14 @@ class Field(QWidget):
         self._filling = True
         self.wrapper.setParameterValue(value, self._context)
         self._filling = False
+        self._filled = value is not None
         self._guess = guess
         self._say_remark()
+
+    def drop_layer_by_chance(self) -> None:
+        """Empty a field that shows the project's first layer because QGIS begins with it."""
+        if not (self.touched or self._filled or self.empty):
+            self.fill(None)
 
     def add_below(self, widget: QWidget) -> None:
         """Put more about this field below it."""
@@ -150,6 +157,7 @@ class Field(QWidget):
     def _value_changed(self) -> None:
         if not self._filling:
             self._guess = ""
+            self._filled = False
             # QGIS's combos also follow the project by themselves; that is no choice of the user.
             self.touched = self.touched or self._has_focus()
         self._say_remark()

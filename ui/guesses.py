@@ -1,5 +1,6 @@
 """Fills a step's form with what the project and earlier runs suggest; each guess is said."""
 
+import re
 from collections.abc import Sequence
 
 from qgis.core import QgsMapLayer, QgsProcessingParameterField, QgsVectorLayer
@@ -24,6 +25,9 @@ from .steps import Step
 from .words import tr
 
 _AREA = "AREA"
+# Words in the purpose of families that are no subjects.
+_NO_SUBJECT = {"from", "image", "elevation", "multispectral", "relic"}
+_LAYERS = ("raster", "maplayer", "vector", "source")
 # A sample scene is there to see how it all goes: this part of a training shows it.
 _SAMPLE_PART = 4
 _FEW_EPOCHS = 5
@@ -35,9 +39,12 @@ def fill_guesses(
     """Fill in all that can be guessed, except where the user has chosen something herself."""
     _guess_images(form, family, selected)
     _guess_maps(form, family)
-    _guess_labels(form, step, selected)
+    _guess_labels(form, family, step, selected)
     _guess_model(form, family)
     _guess_length(form, family)
+    for field in form.fields.values():
+        if field.definition.type() in _LAYERS:
+            field.drop_layer_by_chance()
 
 
 def _guess_images(form: ParameterForm, family: Family, selected: Sequence[QgsMapLayer]) -> None:
@@ -60,7 +67,9 @@ def _guess_maps(form: ParameterForm, family: Family) -> None:
             form.fill(field.name, found.id(), describe_layer(found))
 
 
-def _guess_labels(form: ParameterForm, step: Step, selected: Sequence[QgsMapLayer]) -> None:
+def _guess_labels(
+    form: ParameterForm, family: Family, step: Step, selected: Sequence[QgsMapLayer]
+) -> None:
     """Every required class layer with its field, and the surveyed area."""
     for field in list(form.fields.values()):
         if not isinstance(field.definition, QgsProcessingParameterField):
@@ -68,7 +77,7 @@ def _guess_labels(form: ParameterForm, step: Step, selected: Sequence[QgsMapLaye
         parent = form.fields.get(field.definition.parentLayerParameterName())
         if parent is None:
             continue
-        labels = _labels(step, selected)
+        labels = _labels(family, step, selected)
         if labels is not None and not parent.touched:
             form.fill(parent.name, labels.id(), tr("by its name and fields"))
         chosen = next(iter(parent.layers()), None)
@@ -81,9 +90,17 @@ def _guess_labels(form: ParameterForm, step: Step, selected: Sequence[QgsMapLaye
         form.fill(area.name, found.id(), tr("by its name"))
 
 
-def _labels(step: Step, selected: Sequence[QgsMapLayer]) -> QgsMapLayer | None:
+def _labels(family: Family, step: Step, selected: Sequence[QgsMapLayer]) -> QgsMapLayer | None:
     reference = likely_reference(likely_map()) if step.judges else None
-    return reference or likely_labels(selected, precise=step.precise)
+    return reference or likely_labels(selected, subject=_subject(family), precise=step.precise)
+
+
+def _subject(family: Family) -> frozenset[str]:
+    """The words for what the family maps, such as “landslides”, in the singular."""
+    if not family.binary or family.target is None:
+        return frozenset()
+    words = re.findall(r"[a-z]{4,}", f"{family.target.name} {family.purpose}".lower())
+    return frozenset(word.removesuffix("s") for word in words) - _NO_SUBJECT
 
 
 def model_field(form: ParameterForm) -> Field | None:

@@ -1,7 +1,7 @@
 """What the panel needs to know of the layers in the project."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from qgis.core import (
     Qgis,
@@ -26,6 +26,7 @@ _PRECISE_WORDS = re.compile(r"precise|accurate|\bfine\b|detailed|genau|\bfein", 
 _REFERENCE_WORDS = re.compile(
     r"truth|referen[cz]|validation|\btest|ground.?check|wahrheit|pr(ü|ue)f", re.IGNORECASE
 )
+_MAPPED_FIELDS = {"class_value", "area_m2"}
 _SAMPLE = re.compile(r"^sample: ", re.IGNORECASE)
 _METRES = Qgis.DistanceUnit.Meters
 _LABEL_GEOMETRIES = (Qgis.GeometryType.Polygon, Qgis.GeometryType.Point)
@@ -63,23 +64,35 @@ def raster_facts(selected: Sequence[QgsMapLayer]) -> list[LayerFacts]:
 
 
 def likely_labels(
-    selected: Sequence[QgsMapLayer], *, precise: bool = False
+    selected: Sequence[QgsMapLayer],
+    *,
+    subject: Collection[str] = (),
+    precise: bool = False,
 ) -> QgsVectorLayer | None:
     """The layer with training polygons or points: a selected one, or one that is called so.
 
-    One that is called like a surveyed area comes after all others, and only with a class field;
-    of several, one that is called precise comes first where `precise` ones are wanted, else last.
+    The words of the `subject` are names for labels, too. One that is called like a surveyed area
+    comes after all others, and only with a class field; of several, one that is called precise
+    comes first where `precise` ones are wanted, else last. The only layer of polygons needs no
+    name. What a model has mapped is never labels unless it is selected.
     """
     chosen = [layer for layer in selected if _can_be_labels(layer)]
-    named = [
+    able = [
         layer
         for layer in QgsProject.instance().mapLayers().values()
         if _can_be_labels(layer)
-        and (_CLASS_WORDS.search(_own_name(layer)) or class_field(layer.fields().names()))
+        and not _is_mapped(layer)
         and not (_is_area(layer) and not _has_classes(layer))
     ]
+    named = [
+        layer
+        for layer in able
+        if _CLASS_WORDS.search(_own_name(layer))
+        or class_field(layer.fields().names())
+        or any(word in _own_name(layer).lower() for word in subject)
+    ]
     named.sort(key=lambda layer: (_is_area(layer), _is_precise(layer) != precise))
-    return next(iter([*chosen, *named]), None)
+    return next(iter([*chosen, *named, *(able if len(able) == 1 else ())]), None)
 
 
 def likely_reference(beside: QgsMapLayer | None) -> QgsMapLayer | None:
@@ -91,6 +104,7 @@ def likely_reference(beside: QgsMapLayer | None) -> QgsMapLayer | None:
         layer
         for layer in QgsProject.instance().mapLayers().values()
         if layer is not beside
+        and not _is_mapped(layer)
         and _REFERENCE_WORDS.search(_own_name(layer))
         and (_can_be_labels(layer) or _is_class_raster(layer))
     ]
@@ -178,6 +192,11 @@ def _has_classes(layer: QgsVectorLayer) -> bool:
     """Whether a field is called after classes; a mere name may be anything's."""
     names = [name.lower() for name in layer.fields().names()]
     return any("class" in name or "klasse" in name for name in names)
+
+
+def _is_mapped(layer: QgsMapLayer) -> bool:
+    """Whether the layer has the fields of polygons that a model has mapped: no labels."""
+    return isinstance(layer, QgsVectorLayer) and set(layer.fields().names()) >= _MAPPED_FIELDS
 
 
 def _can_be_labels(layer: QgsMapLayer) -> bool:

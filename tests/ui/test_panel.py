@@ -25,7 +25,7 @@ from terraweave.plugin.provider import TerraweaveProvider
 from terraweave.ui.layers import guess_layers
 from terraweave.ui.models import sample_folder
 from terraweave.ui.panel import Panel
-from terraweave.ui.project import likely_area, likely_labels, raster_facts
+from terraweave.ui.project import likely_area, likely_labels, likely_reference, raster_facts
 from terraweave.ui.results import load_layers, outcome_of
 from terraweave.ui.run import Run
 from terraweave.ui.steps import fresh_algorithm
@@ -254,3 +254,41 @@ def test_areas_with_classes_may_be_labels_but_come_last() -> None:
     assert likely_area() is None
     labels = outlines("my labels", "z_class")
     assert likely_labels([]) == labels
+
+
+@pytest.mark.usefixtures("qgis_new_project")
+def test_labels_may_be_called_after_what_is_mapped() -> None:
+    outlines("roads", "a_name")
+    slides = outlines("slides 2019", "z_name")
+    assert likely_labels([]) is None
+    assert likely_labels([], subject={"slide"}) == slides
+
+
+@pytest.mark.usefixtures("qgis_new_project")
+def test_the_only_polygons_are_labels_without_a_name() -> None:
+    only = outlines("drawn in May", "name")
+    assert likely_labels([]) == only
+
+
+@pytest.mark.usefixtures("qgis_new_project")
+def test_what_a_model_has_mapped_is_no_reference_for_it() -> None:
+    mapped = outlines("Relic landslides, areas", "class_value", "class_name", "area_m2")
+    assert likely_labels([]) is None
+    assert likely_labels([mapped]) == mapped
+    mapped.setName("truth?")
+    assert likely_reference(None) is None
+    truth = outlines("validation", "class_name")
+    assert likely_reference(None) == truth
+
+
+def test_a_field_without_a_guess_does_not_take_the_first_layer(
+    panel: Panel, scene: dict[str, str]
+) -> None:
+    QgsProject.instance().removeMapLayers([scene["labels"], scene["truth"]])
+    page = panel.dock.page("train")
+    page.guess()
+    assert page.form.fields["LABELS"].empty
+    assert "Labels" in page.form.missing
+    assess = panel.dock.page("assess")
+    assert assess.form.fields["CLASSES"].empty
+    assert assess.form.fields["REFERENCE"].empty
