@@ -109,6 +109,10 @@ def check_labels(
     transforms: QgsCoordinateTransformContext,
 ) -> None:
     """Refuse labels without a coordinate system, off every scene, or without classes."""
+    if isinstance(labels, QgsVectorLayer) and not labels.featureCount():
+        raise InputError(
+            f"“{labels.name()}” has no features; draw what is to be learnt, or choose other labels."
+        )
     check_crs(labels)
     refusals = []
     for scene in scenes:
@@ -200,9 +204,12 @@ def check_model(path: str, family: Family, tool: str = "predict") -> Card:
         raise InputError(f"There is no model file “{path}”; choose a *.safetensors file.")
     card = read_card(path)
     if card.family != family.key:
+        use = f"use “{tool}{card.family}”"
+        if tool == "train":
+            use = f"“train{card.family}” goes on from it (START_MODEL)"
         raise InputError(
             f"{Path(path).name} is a model of the family {card.family}, and this tool is for "
-            f"{family.key}; use “{tool}{card.family}”, or choose another model."
+            f"{family.key}; {use}, or choose another model."
         )
     return card
 

@@ -247,7 +247,9 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         inputs = [*(layer for some in images.values() for layer in some), labels, *further]
         for name in ("MODEL", "REPORT"):
             path = self.given(parameters, name, context.expressionContext())
-            check_output(path, name, [*inputs, start] if name == "REPORT" else inputs)
+            # A training may write over the model that it starts from; a teacher stays.
+            kept = name == "REPORT" or self.TASK == "refine"
+            check_output(path, name, [*inputs, start] if kept else inputs)
 
     def _check_selection(
         self, labels: QgsMapLayer, parameters: Parameters, context: QgsProcessingContext

@@ -27,7 +27,7 @@ from . import MINEC2FNET
 from .comparison import Comparison, compared, forgotten, remembered
 from .design import FootprintDesign, earlier_model, expected_card, network_of, statistics_of
 from .settings import REFINE_SETTINGS
-from .statistics import warn_of_other_units
+from .statistics import warn_of_other_order, warn_of_other_units
 from .view import ROLE, ImageView
 
 _COARSE_SHARE = 0.6
@@ -175,11 +175,14 @@ def _judging(
 
 
 def _units_told(earlier: Earlier | None, progress: Progress) -> Callable[[Sites], Sites]:
-    """Looks at scenes, and warns where they are written unlike those of the earlier model."""
+    """Looks at scenes, and warns where they look to be written unlike the earlier model's."""
 
     def told(sites: Sites) -> Sites:
         known = statistics_of(earlier) if earlier else None
         warn_of_other_units(sites.sites, known, progress)
+        if earlier is not None:
+            named = [one[ROLE].named for one in sites.facts]
+            warn_of_other_order(sites.sites, named, earlier.card.input(ROLE), progress)
         return sites
 
     return told

@@ -8,6 +8,7 @@ from ...errors import InputError
 from ...estimate import Estimate
 from ...job import Job
 from ...progress import Progress
+from ...scene.bands import read_facts
 from ...scene.grid import Window
 from ...scene.scene import Block, Scene
 from ...segmentation.foresee import foresee_prediction
@@ -18,7 +19,7 @@ from . import MINEC2FNET
 from .design import earlier_model, network_of, statistics_of
 from .foresee import foresee, foresee_refinement
 from .learn import learn, refine
-from .statistics import Brightness, doubt
+from .statistics import Brightness, doubt, order_doubt
 from .view import ROLE, ImageView
 
 
@@ -43,9 +44,13 @@ class MineC2FNetRecipe:
         """Apply the job's model; see `segmentation.predict`."""
         seen = Brightness()
         found = predict(job, progress, MINEC2FNET, _make_of(job, seen))
-        known = float(np.median(read_card(job.model).input(ROLE).mean))
-        if told := doubt("the image", seen.mean, known, "the model's images"):
-            progress.warn(told)
+        card = read_card(job.model).input(ROLE)
+        known, names = np.array(card.mean), [one.name for one in card.bands]
+        told = [doubt("the image", seen.mean, float(np.median(known)), "the model's images")]
+        if not read_facts(job.inputs[ROLE][0]).named:
+            told.append(order_doubt("the image", seen.means, known, names))
+        for line in filter(None, told):
+            progress.warn(line)
         return found
 
     def import_checkpoint(self, job: Job, progress: Progress) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from ...segmentation.sites import Site
 
 # Bare ground in the sun is some ten times as bright as water; other units differ by far more.
 _OTHER_UNITS = 50.0
+# Logarithms of how bright bands are beside each other: landscapes differ by less than their orders.
+_OTHER_ORDER, _AS_WELL = 0.25, 0.25
+_MOST_BANDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,11 @@ class Brightness:
         self.count += int(block.valid.sum())
 
     @property
+    def means(self) -> NDArray[np.float64]:
+        """That of each band."""
+        return np.asarray(self.total / max(self.count, 1), dtype=np.float64)
+
+    @property
     def mean(self) -> float:
         """The middle one of the bands' means."""
         return float(np.median(self.total)) / max(self.count, 1)
@@ -77,6 +86,41 @@ def doubt(title: str, found: float, known: float, whose: str) -> str:
         "units, which to the network is another landscape. Bring all to the same units, or say "
         "how the images are written (REFLECTANCE_SCALE and REFLECTANCE_OFFSET, for all alike)."
     )
+
+
+def order_doubt(
+    title: str, found: NDArray[np.float64], known: NDArray[np.float64], names: Sequence[str]
+) -> str:
+    """The sentence for bands whose means fit `known` far better in another order, or ""."""
+    if not 3 <= len(found) == len(known) <= _MOST_BANDS or min(found.min(), known.min()) <= 0:
+        return ""
+    one, other = (np.log(means / np.median(means)) for means in (found, known))
+    off = {
+        order: float(np.abs(one[list(order)] - other).mean())
+        for order in permutations(range(len(found)))
+    }
+    best = min(off, key=lambda order: off[order])
+    given = off[tuple(range(len(found)))]
+    if given < _OTHER_ORDER or off[best] > _AS_WELL * given:
+        return ""
+    wanted = ", ".join(names)
+    return (
+        f"By their brightness the bands of {title} seem to be in another order than {wanted}, "
+        f"which the model takes them for: the order {', '.join(str(i + 1) for i in best)} would "
+        "fit far better. Put them in the model's order, or give them their names."
+    )
+
+
+def warn_of_other_order(
+    sites: Sequence[Site], named: Sequence[bool], known: CardInput, progress: Progress
+) -> None:
+    """Say in which scenes bands without names (`named` tells) look like another order."""
+    names, means = [one.name for one in known.bands], np.array(known.mean)
+    for site, has_names in zip(sites, named, strict=True):
+        if not has_names:
+            told = order_doubt(site.title, Brightness.of_site(site).means, means, names)
+            if told:
+                progress.warn(told)
 
 
 def warn_of_other_units(

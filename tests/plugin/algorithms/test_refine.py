@@ -303,7 +303,11 @@ def small_card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        ({"family": "hpclnet"}, "is a model of the family hpclnet, and this tool is for"),
+        (
+            {"family": "hpclnet"},
+            "is a model of the family hpclnet, and this tool is for minec2fnet; “trainhpclnet” "
+            r"goes on from it \(START_MODEL\), or choose another model",
+        ),
         ({"bands": 6}, r"“first” \(IMAGE\) has 3 bands, the model “t” needs 6"),
         ({"missing": True}, "There is no model file"),
     ],
@@ -324,6 +328,16 @@ def test_teachers_that_do_not_fit_are_refused(
         assert refusal(refining, given, context) == ""
     small_card.update(spoil)
     assert re.search(sentence, refusal(refining, given, context))
+
+
+@pytest.mark.usefixtures("with_worker", "small_card")
+def test_a_teacher_is_never_written_over(
+    refining: RefineAlgorithm, coarse: Given, context: QgsProcessingContext, tmp_path: Path
+) -> None:
+    given = {key: coarse[key] for key in ("IMAGE", "LABELS")}
+    given["TEACHER"] = given["MODEL"] = str(tmp_path / "t.safetensors")
+    Path(given["TEACHER"]).touch()
+    assert "The output MODEL is the same file as an input" in refusal(refining, given, context)
 
 
 @pytest.mark.slow
