@@ -37,12 +37,14 @@ class Contrast:
 
     `mode` is `full`, or less for comparison: `queues` without a momentum encoder, `batch` without
     queues as well. `edge_share` of the anchors lie at boundaries; None takes them as they come.
-    `sizes` tells how many keys each queue holds.
+    With `both`, half of the anchors are background, pulled to background. `sizes` tells how many
+    keys each queue holds.
     """
 
     weight: float = 0.1
     mode: str = "full"
     edge_share: float | None = 0.75
+    both: bool = False
     anchors: int = 256
     temperature: float = TEMPERATURE
     sizes: Mapping[str, int] = field(default_factory=lambda: SIZES)
@@ -85,11 +87,19 @@ class HyperpixelLearning:
         queries = _rows(self.projector(fused))
         keys = _rows(self._keys(again))
         self._fresh = _taken(keys, kinds, random)
-        chosen = anchors(kinds, contrast.anchors, contrast.edge_share, random)
-        positives, negatives = self._bank()
-        return contrastive_loss(
-            queries[chosen], keys[chosen], positives, negatives, contrast.temperature
-        )
+        slides, background = self._bank()
+
+        def side(kind: tuple[int, int], count: int, positives: Tensor, negatives: Tensor) -> Tensor:
+            chosen = anchors(kinds, count, contrast.edge_share, random, kind)
+            return contrastive_loss(
+                queries[chosen], keys[chosen], positives, negatives, contrast.temperature
+            )
+
+        slide, back = (SLIDE_EDGE, SLIDE_INNER), (KIND_BACK_EDGE, KIND_BACK_FAR)
+        if not contrast.both:
+            return side(slide, contrast.anchors, slides, background)
+        half = contrast.anchors // 2
+        return (side(slide, half, slides, background) + side(back, half, background, slides)) / 2
 
     def forget(self) -> None:
         """Drop keys that wait for a step that never came."""

@@ -63,11 +63,18 @@ def chosen_cells(
     return places[first[:most]].sort().values.to(kinds.device)
 
 
-def anchors(kinds: Tensor, most: int, edge_share: float | None, random: torch.Generator) -> Tensor:
-    """Landslide cells that are pulled together: `edge_share` of `most` at boundaries.
+def anchors(
+    kinds: Tensor,
+    most: int,
+    edge_share: float | None,
+    random: torch.Generator,
+    sides: tuple[int, int] = (SLIDE_EDGE, SLIDE_INNER),
+) -> Tensor:
+    """Cells that are pulled to their like: `edge_share` of `most` at boundaries.
 
-    `edge_share` None takes landslide cells as they come. Balanced over the windows. What one kind
-    cannot fill is not given to the other.
+    `sides` are the kinds at boundaries and elsewhere, of landslide or of background. `edge_share`
+    None takes cells as they come. Balanced over the windows. What one kind cannot fill is not given
+    to the other.
     """
     windows = max(1, kinds.shape[0])
 
@@ -75,6 +82,6 @@ def anchors(kinds: Tensor, most: int, edge_share: float | None, random: torch.Ge
         return chosen_cells(kinds, wanted, count, max(1, -(-2 * count // windows)), random)
 
     if edge_share is None:
-        return some((SLIDE_EDGE, SLIDE_INNER), most)
+        return some(sides, most)
     edge = round(edge_share * most)
-    return torch.cat([some((SLIDE_EDGE,), edge), some((SLIDE_INNER,), most - edge)])
+    return torch.cat([some(sides[:1], edge), some(sides[1:], most - edge)])
