@@ -74,6 +74,18 @@ def refusal(algorithm: TrainAlgorithm, given: Given, context: QgsProcessingConte
     return "" if fits else reason
 
 
+class Asking(QgsProcessingFeedback):
+    """A feedback that wants to know what the run would take, and not the run."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+        self.estimate_places: dict[str, str] = {}
+        self.told: dict[str, Any] = {}
+
+    def take_estimate(self, values: dict[str, Any]) -> None:
+        self.told = dict(values)
+
+
 def points() -> QgsVectorLayer:
     layer = QgsVectorLayer("Point?crs=EPSG:32632", "spots", "memory")
     QgsProject.instance().addMapLayer(layer)
@@ -373,8 +385,16 @@ def test_a_model_is_trained_in_two_stages_and_refined(
         "MODEL": str(tmp_path / "refined.safetensors"),
         "REPORT": str(tmp_path / "refined.html"),
     }
+    asking = Asking()
+    _, done = refining.run({**quick, **again}, context, asking)
+    assert not done
+    # An epoch is twenty batches of two windows.
+    assert (asking.told["WINDOWS_LOW"], asking.told["WINDOWS_HIGH"]) == (40, 40)
+    assert asking.told["SECONDS_LOW"] < asking.told["SECONDS_HIGH"]
+    assert not Path(again["MODEL"]).exists()
     results, done = refining.run({**quick, **again}, context, listener, catchExceptions=False)
     assert done
+    assert results["GAIN"] == pytest.approx(results["IOU"] - results["TEACHER_IOU"])
     card = read_card(again["MODEL"])
     assert card.provenance["earlier_model"]["name"] == "model"
     assert results["THRESHOLD"] == card.training["threshold"]
