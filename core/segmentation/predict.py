@@ -35,6 +35,7 @@ from ..words import counted
 from .attributes import OwnAttributes
 from .blending import Blender, orientations_for
 from .cleaning import NODATA, Cleaned, Rule, clean, sheets
+from .emptiness import nothing_there
 from .judging import model_threshold
 from .outlines import Drawing, write_outlines
 from .view import Segmenter
@@ -115,6 +116,9 @@ def predict(
         with progress.stage("Looking for the class", _BLENDING_SHARE):
             scratch = stack.enter_context(scratch_beside(job.output("CLASSES")))
             _blend(blender, scene, region, scratch, progress)
+        if not blender.windows_done:
+            # Of many tiles, some may well be empty: no reason to stop whoever maps them all.
+            progress.warn(f"{nothing_there(scene, behind(region, scene))} The map is empty.")
         found = stack.enter_context(_delivered(scratch, scene))
         rule = _rule(card, settings, scene)
         areas = pixel_areas(grid.cropped(region))
@@ -369,7 +373,10 @@ def _values(
     """What to report; the most important of it is also said."""
     name, count = card.classes[0].name, len(cleaned.parts)
     hectares = float(cleaned.parts.areas.sum()) / 1e4 if grid.crs else None
-    if not count:
+    if not written.pixels:
+        if blender.windows_done:  # otherwise that was said already, and why
+            progress.warn("No pixel that was asked for has data in all images; the map is empty.")
+    elif not count:
         progress.warn(
             f"No ground is mapped as “{name}”: nothing reaches the threshold of "
             f"{rule.threshold:.2f} in an area that is large enough."

@@ -18,6 +18,7 @@ from ..scene.grid import Grid, Window
 from ..scene.labels import BACKGROUND, LabelMap, open_labels, refuse_points
 from ..scene.scene import Scene, open_scene, pair_scenes
 from ..scene.source import Floats, Mask, RasterFacts
+from .emptiness import nothing_there
 from .meaning import Meaning, is_name, meaning_of
 from .view import View
 from .working import check_working_gsd, working_grid
@@ -130,9 +131,11 @@ def read_sites(
             share = 1 / len(pairs)
             with progress.stage(f"Reading {reference.title}", share):
                 found.append(_read(scene, view, where, meaning.values, reference.title, progress))
+            if not found[-1].valid.any():
+                _tell_empty(nothing_there(scene, scene.grid.window), pairs, progress)
     if view is None:
         raise ValueError("a training without a scene")
-    _check_labelled(found, labels)
+    _check_labelled(found, labels, surveyed=area is not None)
     mapclass = start.classes[0] if start else _class_of(list(classes.values()), family, labels)
     return Sites(tuple(found), tuple(pairs), tuple(facts), mapclass, gsd, view)
 
@@ -208,7 +211,14 @@ def _target(labels: LabelMap, meant: frozenset[int], window: Window, valid: Mask
     return target
 
 
-def _check_labelled(sites: Sequence[Site], labels: Features) -> None:
+def _tell_empty(told: str, pairs: Sequence[object], progress: Progress) -> None:
+    """Say that a scene shows nothing; alone it is refused."""
+    if len(pairs) == 1:
+        raise InputError(told)
+    progress.warn(f"{told} The other scenes are learnt from.")
+
+
+def _check_labelled(sites: Sequence[Site], labels: Features, *, surveyed: bool) -> None:
     if not any((site.target == 1).any() for site in sites):
         raise InputError(
             f"No pixel of the scenes gets a label from {labels.title}: its features lie beside "
@@ -216,9 +226,15 @@ def _check_labelled(sites: Sequence[Site], labels: Features) -> None:
             "data. Choose labels of the same place, draw larger polygons, or check the area."
         )
     if not any((site.target == 0).any() for site in sites):
+        where, remedy = (
+            ("that was surveyed", "widen the surveyed area (AREA), or leave it empty")
+            if surveyed
+            else ("that the images show", "choose labels around the objects alone, or images that "
+                  "reach further")
+        )  # fmt: skip
         raise InputError(
-            f"{labels.title} covers everything that was surveyed, so there is no background to "
-            "learn from; widen the surveyed area (AREA), or leave it empty."
+            f"{labels.title} covers everything {where}, so there is no background to learn from; "
+            f"{remedy}."
         )
 
 

@@ -17,6 +17,8 @@ from qgis.core import (
     QgsProcessingMultiStepFeedback,
     QgsProcessingOutputDefinition,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterNumber,
     QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QIcon
@@ -35,6 +37,8 @@ Parameters = dict[str, Any]
 _BAR_PARTS = 20
 # An estimate leaves nothing half done, so that its worker need not be waited for.
 _ESTIMATE_GRACE = 0.5
+# QGIS has the largest double, and for whole numbers often the largest int, for no bound at all.
+_NO_BOUND = 2.0**31 - 1
 
 
 class EstimateTold(QgsProcessingException):
@@ -120,12 +124,25 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
         """Whether the values can work, as far as can be seen without starting the worker."""
         fits, reason = super().checkParameterValues(parameters, context)
         if not fits:
-            return False, reason
+            return False, self._refused_value(parameters, context) or reason
         try:
             self._check_all(parameters, context)
         except InputError as error:
             return False, str(error)
         return True, ""
+
+    def _refused_value(self, parameters: Parameters, context: QgsProcessingContext) -> str:
+        """What is wrong with the first choice or number that QGIS refuses without saying why."""
+        for one in self.parameterDefinitions():
+            value = parameters.get(one.name())
+            if value is None or one.checkValueIsAcceptable(value, context):
+                continue
+            name = f"{one.description()} ({one.name()})"
+            if isinstance(one, QgsProcessingParameterEnum):
+                return f"{name} cannot be “{value}”; choose one of {', '.join(one.options())}."
+            if isinstance(one, QgsProcessingParameterNumber):
+                return f"{name} cannot be “{value}”; give a number {_bounds(one)}."
+        return ""
 
     def prepareAlgorithm(
         self,
@@ -193,6 +210,17 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
     def given(self, parameters: Parameters, name: str, expressions: QgsExpressionContext) -> str:
         """The file that the output `name` is to be written to, where the user named one."""
         return destination_path(parameters.get(name), expressions)
+
+
+def _bounds(number: QgsProcessingParameterNumber) -> str:
+    """The allowed range in words."""
+    least, most = number.minimum(), number.maximum()
+    above, below = abs(least) < _NO_BOUND, abs(most) < _NO_BOUND
+    if above and below:
+        return f"from {least:.10g} to {most:.10g}"
+    if above or below:
+        return f"of at least {least:.10g}" if above else f"of at most {most:.10g}"
+    return "with a point for decimals"
 
 
 def spoken_title(text: str) -> str:

@@ -20,7 +20,7 @@ from ...settings import Value
 from ...training.loop import Plan, State
 from . import HPCLNET
 from .architecture import Architecture
-from .doubts import Lie, other_ground
+from .doubts import LEAST_RELIEF, Lie, other_ground
 from .hyperpixel_learning import Contrast
 from .network import HpclNet
 from .statistics import MEAN_SLOPE, Statistics
@@ -31,8 +31,6 @@ STEPS_PER_EPOCH = 30
 # Ground that is steeper than this in the mean (slope/90) is rarer than a wrong vertical unit.
 _TOO_STEEP = 60 / 90
 _TOO_FLAT = 0.05 / 90
-# Metres; what rounding makes of one height is less.
-_LEAST_RELIEF = 0.01
 
 
 def earlier_model(path: str, card: Card) -> Earlier:
@@ -110,7 +108,7 @@ class HpclDesign:
 
     def _check(self, grounds: Sequence[Ground], bands: int, steepness: float) -> None:
         place = bands + RELATIVE
-        if all(float(np.abs(one.values[place]).max()) < _LEAST_RELIEF for one in grounds):
+        if all(float(np.abs(one.values[place]).max()) < LEAST_RELIEF for one in grounds):
             raise InputError(
                 "The elevation model has the same height everywhere in the training ground; "
                 "choose one that shows the terrain."

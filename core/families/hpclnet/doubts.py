@@ -37,6 +37,8 @@ _LEAST_PIXELS = 100
 # are hardly ever 2 times as steep as others of it, and with 2.5 feet are found in 98 of 100.
 _OTHER_GROUND = 2.5
 _FITTING = 1.6
+LEAST_RELIEF = 0.01
+"""Metres; what rounding makes of one height is less."""
 _LIE_EDGE, _LIE_ACROSS, _LIE_WINDOWS = 64, 6, 16
 _SPOKEN = {
     choice.key: choice.help[0].lower() + choice.help[1:]
@@ -220,10 +222,15 @@ def lie_of(scene: Scene, inside: Window, view: TerrainView) -> Lie | None:
 
 
 def other_ground(found: Lie, known: Lie, title: str, unit: str) -> str:
-    """The sentence about ground that is far steeper or flatter than the model's, or "".
+    """The sentence about ground that is flat, far steeper or far flatter than the model's, or "".
 
     `title` is that of the elevation model, `unit` the one in which its heights were taken.
     """
+    if found.relief < LEAST_RELIEF:
+        return (
+            f"{title} has the same height everywhere that was looked at, so the model sees no "
+            "terrain; choose an elevation model that shows it."
+        )
     times = found.times(known)
     if 1 / _OTHER_GROUND <= times <= _OTHER_GROUND:
         return ""

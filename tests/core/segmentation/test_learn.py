@@ -278,7 +278,7 @@ def test_cancelled_training_keeps_its_best_epoch_and_goes_on(job: Job) -> None:
 
 @pytest.mark.parametrize(
     ("value", "sentence"),
-    [(0, "gets a label from"), (1, "covers everything that was surveyed")],
+    [(0, "gets a label from"), (1, "covers everything that the images show")],
 )
 def test_labels_of_one_kind_are_refused(
     tmp_path: Path, job: Job, value: int, sentence: str
@@ -287,6 +287,20 @@ def test_labels_of_one_kind_are_refused(
     job = replace(job, labels=Features(write(tmp_path / "same.tif", same)))
     with pytest.raises(InputError, match=sentence):
         learn(job, ToyDesign({}), Progress())
+
+
+def test_scenes_without_data_are_refused_alone_and_told_among_others(
+    tmp_path: Path, job: Job
+) -> None:
+    blank = write(tmp_path / "blank.tif", np.full((SIZE, SIZE), np.nan, np.float32))
+    alone = replace(job, inputs={"IMAGE": (Source(blank),)})
+    with pytest.raises(InputError, match=r"blank\.tif \(IMAGE\) has no pixel with data .* nodata"):
+        learn(alone, ToyDesign({}), Progress())
+    said: list[str] = []
+    both = replace(job, inputs={"IMAGE": (*job.inputs["IMAGE"], Source(blank))})
+    learn(both, ToyDesign({}, epochs=1), Progress(lambda one: said.append(str(one.get("text")))))
+    (told,) = [one for one in said if one.startswith("blank.tif (IMAGE) has no pixel")]
+    assert told.endswith("The other scenes are learnt from.")
 
 
 def test_a_named_class_has_the_familys_colour_unless_one_was_chosen(job: Job) -> None:

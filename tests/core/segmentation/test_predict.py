@@ -216,7 +216,9 @@ def test_scene_without_any_data_gives_an_empty_map(scene: Scene, tmp_path: Path)
     classes, _ = scene.run(job)
     assert (classes == 255).all()
     assert scene.values["WINDOWS"] == 0
-    assert any("No ground is mapped as “scar”" in text for text in scene.told)
+    (told,) = [text for text in scene.told if "The map is empty" in text]
+    assert told.startswith("image.tif (IMAGE) has no pixel with data in the scene; choose a raster")
+    assert not any("threshold" in text for text in scene.told)
     outlines, fields = areas(job.output("POLYGONS"))
     assert not len(outlines)
     assert list(fields)[:3] == ["class_value", "class_name", "area_m2"]

@@ -134,6 +134,22 @@ REFUSALS = {
         lambda given, make: given.update(CROSS_VALIDATION=1),
         "^One fold .* give 2 to 20, or 0 for a single split",
     ),
+    "choice that there is not": (
+        lambda given, make: given.update(DEVICE="abacus"),
+        r"Device \(DEVICE\) cannot be “abacus”; choose one of auto, cuda, mps, cpu",
+    ),
+    "number out of bounds": (
+        lambda given, make: given.update(EPOCHS=0),
+        r"Epochs \(EPOCHS\) cannot be “0”; give a number from 1 to 10000",
+    ),
+    "no number at all": (
+        lambda given, make: given.update(SEED="many"),
+        r"Seed \(SEED\) cannot be “many”; give a number of at least 0",
+    ),
+    "labels without features": (
+        lambda given, make: given["LABELS"].setSubsetString("\"class\" = 'lawn'"),
+        "“fields” has no features; draw what is to be learnt, or choose other labels",
+    ),
     "labels elsewhere": (
         lambda given, make: given["LABELS"].setCrs(make("x", crs="EPSG:32638").crs()),
         "do not overlap",

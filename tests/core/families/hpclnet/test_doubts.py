@@ -152,6 +152,11 @@ def test_ground_unlike_the_models_is_told_with_numbers_and_unit(
     assert all(word in text for word in words)
 
 
+def test_ground_without_any_relief_is_told() -> None:
+    text = other_ground(Lie(0.0, 0.0), KNOWN, "dem.tif", "metre")
+    assert text.startswith("dem.tif has the same height everywhere that was looked at")
+
+
 def test_models_that_keep_no_slope_are_compared_by_their_relief() -> None:
     text = other_ground(Lie(46.0, 36.0), Lie(None, 11.0), "dem.tif", "metre")
     assert "36 m against 11 m" in text

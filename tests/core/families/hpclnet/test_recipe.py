@@ -144,7 +144,7 @@ def test_from_layers_to_model_to_map_and_polygons(job: Job, tmp_path: Path) -> N
     ("spoil", "text"),
     [
         (lambda heights: heights * 0 + 812, "same height everywhere"),
-        (lambda heights: heights * np.nan, "No pixel of the scenes gets a label"),
+        (lambda heights: heights * np.nan, r"odd\.tif \(DEM\) has no pixel with data"),
     ],
 )
 def test_elevation_that_says_nothing_is_refused(
