@@ -13,7 +13,11 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from qgis.gui import QgsAbstractProcessingParameterWidgetWrapper, QgsFieldComboBox
+from qgis.gui import (
+    QgsAbstractProcessingParameterWidgetWrapper,
+    QgsFieldComboBox,
+    QgsMapLayerComboBox,
+)
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QApplication, QComboBox, QVBoxLayout, QWidget
@@ -42,7 +46,7 @@ class Field(QWidget):
         self._context = context
         self._guess = ""
         self._filling = False
-        self._filled = False
+        self._filled: object = None
         self.touched = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -110,14 +114,21 @@ class Field(QWidget):
         self._filling = True
         self.wrapper.setParameterValue(value, self._context)
         self._filling = False
-        self._filled = value is not None
+        self._filled = self.value()
         self._guess = guess
         self._say_remark()
 
     def drop_layer_by_chance(self) -> None:
         """Empty a field that shows the project's first layer because QGIS begins with it."""
-        if not (self.touched or self._filled or self.empty):
-            self.fill(None)
+        if self.touched or self.empty or self.value() == self._filled:
+            return
+        self._filling = True
+        for box in self.widget.findChildren(QComboBox):
+            # A required layer cannot be set to nothing otherwise.
+            if box.metaObject().className() == QgsMapLayerComboBox.__name__:
+                box.setCurrentIndex(-1)
+        self._filling = False
+        self._say_remark()
 
     def add_below(self, widget: QWidget) -> None:
         """Put more about this field below it."""
@@ -157,7 +168,6 @@ class Field(QWidget):
     def _value_changed(self) -> None:
         if not self._filling:
             self._guess = ""
-            self._filled = False
             # QGIS's combos also follow the project by themselves; that is no choice of the user.
             self.touched = self.touched or self._has_focus()
         self._say_remark()

@@ -10,7 +10,7 @@ from ..core.errors import ModelFileError
 from ..core.family import Family
 from .field import Field, describe_layer
 from .form import ParameterForm
-from .layers import guess_layers
+from .layers import guess_layers, scenes_like
 from .models import recent_models
 from .project import (
     is_sample,
@@ -24,10 +24,10 @@ from .project import (
 from .steps import Step
 from .words import tr
 
-_AREA = "AREA"
+_AREA, _LABELS = "AREA", "LABELS"
 # Words in the purpose of families that are no subjects.
 _NO_SUBJECT = {"from", "image", "elevation", "multispectral", "relic"}
-_LAYERS = ("raster", "maplayer", "vector", "source")
+_LAYERS = ("raster", "layer", "vector", "source")
 # A sample scene is there to see how it all goes: this part of a training shows it.
 _SAMPLE_PART = 4
 _FEW_EPOCHS = 5
@@ -37,9 +37,9 @@ def fill_guesses(
     form: ParameterForm, family: Family, step: Step, selected: Sequence[QgsMapLayer]
 ) -> None:
     """Fill in all that can be guessed, except where the user has chosen something herself."""
-    _guess_images(form, family, selected)
     _guess_maps(form, family)
     _guess_labels(form, family, step, selected)
+    _guess_images(form, family, selected)
     _guess_model(form, family)
     _guess_length(form, family)
     for field in form.fields.values():
@@ -48,13 +48,21 @@ def fill_guesses(
 
 
 def _guess_images(form: ParameterForm, family: Family, selected: Sequence[QgsMapLayer]) -> None:
-    """Layers by role."""
-    for key, guess in guess_layers(family, raster_facts(selected)).items():
+    """Layers by role; all scenes with labels where a scene is a single image."""
+    labels = form.fields.get(_LABELS)
+    on = next(iter(labels.layers()), None) if labels is not None else None
+    facts = raster_facts(selected, on if isinstance(on, QgsVectorLayer) else None)
+    for key, guess in guess_layers(family, facts).items():
         field = form.fields.get(key)
-        if field is not None and not field.touched:
-            several = field.definition.type() == "multilayer"
-            identifier = guess.layer.id
-            form.fill(key, [identifier] if several else identifier, tr(guess.reason))
+        if field is None or field.touched:
+            continue
+        if field.definition.type() != "multilayer":
+            form.fill(key, guess.layer.id, tr(guess.reason))
+            continue
+        scenes = [guess.layer]
+        if on is not None and len(family.roles) == 1:
+            scenes = scenes_like(guess.layer, facts)
+        form.fill(key, [one.id for one in scenes], tr(guess.reason))
 
 
 def _guess_maps(form: ParameterForm, family: Family) -> None:

@@ -15,7 +15,8 @@ _RATIO_TOLERANCE = 0.1
 class LayerFacts:
     """What is known of a raster layer; `pixel` is its pixel's edge in metres, 0 if unknown.
 
-    `classes` tells that the layer is drawn in a palette of classes, as a map is and no image.
+    `classes` tells that the layer is drawn in a palette of classes, as a map is and no image;
+    `unlabelled` that none of the labels in use lies on it.
     """
 
     id: str
@@ -24,6 +25,7 @@ class LayerFacts:
     pixel: float = 0.0
     selected: bool = False
     classes: bool = False
+    unlabelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def guess_layers(family: Family, layers: Sequence[LayerFacts]) -> dict[str, Gues
 
     A role without a fitting layer is left out.
     """
-    likely = sorted(layers, key=lambda layer: not layer.selected)[:_MOST_LAYERS]
+    likely = sorted(layers, key=lambda layer: (not layer.selected, layer.unlabelled))[:_MOST_LAYERS]
     options = [[None, *(one for one in likely if fits_bands(role, one))] for role in family.roles]
     best = max(product(*options), key=lambda pick: _worth(family, pick))
     return {
@@ -47,6 +49,21 @@ def guess_layers(family: Family, layers: Sequence[LayerFacts]) -> dict[str, Gues
         for role, layer in zip(family.roles, best, strict=True)
         if layer is not None
     }
+
+
+def scenes_like(guess: LayerFacts, layers: Sequence[LayerFacts]) -> list[LayerFacts]:
+    """The guessed layer and the other labelled images of its kind: scenes to learn from, too."""
+    return [
+        guess,
+        *(
+            one
+            for one in layers
+            if one.id != guess.id
+            and one.bands == guess.bands
+            and not (one.classes or one.unlabelled or guess.unlabelled)
+            and abs(one.pixel - guess.pixel) <= _RATIO_TOLERANCE * guess.pixel
+        ),
+    ]
 
 
 def fits_bands(role: Role, layer: LayerFacts) -> bool:
@@ -86,7 +103,7 @@ def _role_worth(role: Role, layer: LayerFacts) -> float:
     worth = 1.0 + 4.0 * name_speaks(role, layer.name) + 2.0 * layer.selected
     if role.maximum_bands is None and layer.bands > 1:
         worth += 1.0
-    return worth - 6.0 * layer.classes
+    return worth - 6.0 * layer.classes - 3.0 * layer.unlabelled
 
 
 def _scale_worth(family: Family, pick: Sequence[LayerFacts | None]) -> float:

@@ -6,7 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from qgis.core import (
     Qgis,
     QgsCategorizedSymbolRenderer,
+    QgsCoordinateTransform,
+    QgsCsException,
     QgsDistanceArea,
+    QgsFeatureRequest,
     QgsMapLayer,
     QgsPalettedRasterRenderer,
     QgsPointXY,
@@ -46,8 +49,13 @@ def pixel_metres(layer: QgsRasterLayer) -> float:
     return measure.convertLengthMeasurement(length, _METRES) if length > 0 else 0.0
 
 
-def raster_facts(selected: Sequence[QgsMapLayer]) -> list[LayerFacts]:
-    """The valid raster layers of the project; `selected` are those selected in the tree."""
+def raster_facts(
+    selected: Sequence[QgsMapLayer], labels: QgsVectorLayer | None = None
+) -> list[LayerFacts]:
+    """The valid raster layers of the project; `selected` are those selected in the tree.
+
+    With `labels`, whether some of them lie on each.
+    """
     chosen = {layer.id() for layer in selected}
     return [
         LayerFacts(
@@ -57,10 +65,22 @@ def raster_facts(selected: Sequence[QgsMapLayer]) -> list[LayerFacts]:
             pixel=pixel_metres(layer),
             selected=layer.id() in chosen,
             classes=isinstance(layer.renderer(), QgsPalettedRasterRenderer),
+            unlabelled=labels is not None and not lies_on(labels, layer),
         )
         for layer in QgsProject.instance().mapLayers().values()
         if isinstance(layer, QgsRasterLayer) and layer.isValid()
     ]
+
+
+def lies_on(labels: QgsVectorLayer, image: QgsRasterLayer) -> bool:
+    """Whether a feature of `labels` lies on `image`, by rectangles; true where nobody can tell."""
+    into = QgsCoordinateTransform(image.crs(), labels.crs(), QgsProject.instance())
+    try:
+        ground = into.transformBoundingBox(image.extent())
+    except QgsCsException:
+        return True
+    request = QgsFeatureRequest(ground).setLimit(1).setNoAttributes()
+    return any(True for _ in labels.getFeatures(request))
 
 
 def likely_labels(

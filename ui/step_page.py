@@ -281,4 +281,4 @@ _LAYER_DESTINATIONS = (
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterVectorDestination,
 )
-_LAYER_TYPES = ("multilayer", "raster", "maplayer", "source", "vector", "field")
+_LAYER_TYPES = ("multilayer", "raster", "layer", "source", "vector", "field")

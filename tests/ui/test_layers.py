@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from terraweave.core.families import FAMILIES
 from terraweave.core.family import Family, Reference, Role
-from terraweave.ui.layers import LayerFacts, guess_layers, name_speaks
+from terraweave.ui.layers import LayerFacts, guess_layers, name_speaks, scenes_like
 
 PAIR = FAMILIES["das2f"]
 IMAGE = LayerFacts("m", "city_multi", bands=4, pixel=2.0)
@@ -65,3 +65,19 @@ def test_a_role_is_recognised_by_key_or_title() -> None:
     assert name_speaks(role, "WV3_PAN")
     assert name_speaks(role, "panchromatic 2020")
     assert not name_speaks(role, "company")
+
+
+def test_an_image_without_labels_comes_after_one_with_some() -> None:
+    bare = replace(IMAGE, id="b", name="bare", unlabelled=True)
+    assert names(PAIR, [bare, IMAGE, PAN])["MS"] == "city_multi"
+
+
+def test_all_labelled_images_of_a_kind_are_scenes_to_learn_from() -> None:
+    second = replace(IMAGE, id="2", name="second")
+    others = [
+        replace(IMAGE, id="3", unlabelled=True),
+        replace(IMAGE, id="4", bands=3),
+        replace(IMAGE, id="5", pixel=10.0),
+        replace(IMAGE, id="6", classes=True),
+    ]
+    assert scenes_like(IMAGE, [IMAGE, second, *others]) == [IMAGE, second]
