@@ -14,6 +14,7 @@ from ...segmentation.learn import SegmentationCourse
 from ...segmentation.tables import Told, boundary
 from ...segmentation.validation import Judged, pooled
 from ...segmentation.view import Segmenter
+from ...words import counted
 
 Row = tuple[str | float | None, ...]
 _OUTLINE_PIXELS = 2.0
@@ -35,13 +36,15 @@ class Comparison:
 
     The rows are the teacher as it `came`; `before`, with the threshold that suits that ground
     best; and `after`, the refined model, whose threshold suits it best, too, so that neither of
-    the two has an advantage by its threshold alone. `gsd` is in metres.
+    the two has an advantage by its threshold alone. `gsd` is in metres, `scenes` how many scenes
+    that ground is in.
     """
 
     came: Row
     before: Row
     after: Row
     gsd: float
+    scenes: int = 1
 
     @property
     def chosen(self) -> float | None:
@@ -67,9 +70,9 @@ class Comparison:
     def _sentence(self, gain: float) -> str:
         after, before = score(_iou(self.after)), score(_iou(self.before))
         return (
-            f"On held-out precise labels the refined model has an IoU of {after}: {points(gain)} "
-            f"points against the teacher with its threshold chosen there, too ({before} at "
-            f"{self.chosen:.3g})."
+            f"On held-out precise labels in {counted(self.scenes, 'scene')} the refined model has "
+            f"an IoU of {after}: {points(gain)} points against the teacher with its threshold "
+            f"chosen there, too ({before} at {self.chosen:.3g})."
         )
 
     def _threshold_alone(self, gain: float) -> tuple[str, ...]:
@@ -96,6 +99,7 @@ def compared(
         _row(_CHOSEN, before, best, mapclass),
         _row(_REFINED, course.judged, course.threshold, mapclass),
         course.sites.gsd,
+        len({one.title for one in before}),
     )
 
 

@@ -26,13 +26,16 @@ def row(name: str, threshold: float, iou: float | None) -> tuple[str | float | N
 def comparison(came: float, before: float | None, after: float | None) -> Comparison:
     """A teacher as it came and with a threshold of its own for this ground, and its student."""
     rows = row("came", 0.8, came), row("chosen", 0.35, before), row("refined", 0.5, after)
-    return Comparison(*rows, gsd=10.0)
+    return Comparison(*rows, gsd=10.0, scenes=2)
 
 
 def test_a_gain_is_counted_against_the_teacher_with_a_threshold_for_the_same_ground() -> None:
     told = comparison(0.2, 0.45, 0.5).told()
     (line,) = told.sentences
-    assert "the refined model has an IoU of 0.500: +5.0 points against the teacher" in line
+    assert (
+        "labels in 2 scenes the refined model has an IoU of 0.500: +5.0 points against the teacher"
+        in line
+    )
     assert "(0.450 at 0.35)" in line
     assert not told.warnings
     assert told.values == {

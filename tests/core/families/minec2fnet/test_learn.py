@@ -113,7 +113,9 @@ def test_the_comparison_is_told_without_a_report_too(tmp_path: Path) -> None:
     found = MineC2FNetRecipe().refine(job, Progress(events.append))
     assert found["GAIN"] == pytest.approx(found["IOU"] - found["TEACHER_IOU"])
     told = [str(one.get("text")) for one in events]
-    assert any(one.startswith("On held-out precise labels the refined model") for one in told)
+    assert any(
+        one.startswith("On held-out precise labels in 1 scene the refined model") for one in told
+    )
 
 
 def test_precise_images_without_labels_are_refused(coarse: Job) -> None:
