@@ -21,7 +21,7 @@ from ..report.training import Table, TrainingReport, write_training_report
 from ..settings import Setting
 from ..training.checkpoint import Checkpoint
 from ..training.loop import Evaluation, Outcome, State, Trainee, train
-from ..training.phases import Keep, Measured, Phases, check_outputs, mean_scores
+from ..training.phases import Measured, Phases, check_outputs, mean_scores
 from .costs import CleanupCosts, cleanup_costs
 from .design import Design
 from .division import Division, divide, division_maps
@@ -179,7 +179,7 @@ class SegmentationCourse(Generic[S]):
         """Whether any pixel validates."""
         return self._divisions[division].holds_out
 
-    def fit(self, division: int | None, checkpoint: Checkpoint, keep: Keep) -> Outcome:
+    def fit(self, division: int | None, checkpoint: Checkpoint) -> Outcome:
         """Train a fresh network, or one that starts from another model."""
         design, part = self._design, None if division is None else self._divisions[division]
         statistics = self._final if division is None else self._statistics[division]
@@ -208,7 +208,6 @@ class SegmentationCourse(Generic[S]):
             seed=seed,
             checkpoint=checkpoint,
             averaged=copy.deepcopy(trainee.network),
-            on_best=keep,
         )
 
     def scores(self, division: int, state: State) -> Scores:

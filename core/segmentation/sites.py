@@ -127,7 +127,7 @@ def read_sites(
             meaning = meaning_of(where.classes, known_class, labels, known=start is not None)
             if number == 0:
                 _tell(meaning, progress)
-            _check_size(scene, view.channels, found)
+                _check_scenes(pairs, family, expected, gsd, view.channels, fresh=start is None)
             share = 1 / len(pairs)
             with progress.stage(f"Reading {reference.title}", share):
                 found.append(_read(scene, view, where, meaning.values, reference.title, progress))
@@ -162,13 +162,32 @@ def _described(role: str, facts: RasterFacts) -> CardInput:
     return CardInput(role, facts.bands, (0.0,) * count, (1.0,) * count, facts.gsd)
 
 
-def _check_size(scene: Scene, channels: int, before: Sequence[Site]) -> None:
-    taken = sum(one.values.nbytes for one in before)
-    needed = taken + 4 * channels * scene.grid.shape.pixels
+def _check_scenes(
+    pairs: Sequence[Mapping[str, Source]],
+    family: Family,
+    expected: Mapping[str, CardInput],
+    gsd: float,
+    channels: int,
+    *,
+    fresh: bool,
+) -> None:
+    """Refuse what does not fit in any scene before the first is read, which may take long."""
+    unheard, pixels = Progress(), 0
+    for number, inputs in enumerate(pairs):
+        facts = {role: read_facts(source) for role, source in inputs.items()}
+        for role, one in expected.items():
+            match_bands(one, facts[role])
+        reference = facts[family.reference_role.key]
+        if fresh:
+            _fitting(gsd, reference, first=number == 0, progress=unheard)
+        else:
+            check_working_gsd(reference, gsd, unheard)
+        pixels += working_grid(reference.grid, gsd).shape.pixels
+    needed = 4 * channels * pixels
     if needed > _MOST_BYTES:
         raise InputError(
             f"The scenes take {needed / 2**30:.0f} GB of memory at a pixel size of "
-            f"{scene.grid.gsd:.3g} m, over the {_MOST_BYTES / 2**30:.0f} GB that a training may "
+            f"{gsd:.3g} m, over the {_MOST_BYTES / 2**30:.0f} GB that a training may "
             "take; clip them to the labelled ground, or raise the working pixel size "
             "(WORKING_GSD)."
         )

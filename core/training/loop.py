@@ -1,7 +1,7 @@
 """The training loop that every family shares: schedule, averaging, best epoch, resume."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -109,12 +109,10 @@ def train(
     seed: int,
     checkpoint: Checkpoint,
     averaged: nn.Module,
-    on_best: Callable[[State, int], None] = lambda state, epoch: None,
 ) -> Outcome:
     """Train as planned, from the start or from where `checkpoint` was left.
 
-    `averaged` is a second copy of the network that carries the mean weights. `on_best` is called
-    with the best state so far, to keep it on disk.
+    `averaged` is a second copy of the network that carries the mean weights.
 
     Raises:
         Cancelled: at the user's wish; the checkpoint holds everything up to the last epoch.
@@ -156,8 +154,7 @@ def train(
         }
         progress.epoch(**numbers)
         score = evaluation.score if evaluation else float(epoch)
-        if history.add(numbers, score, averaged):
-            on_best(history.best_state, history.best_epoch)
+        history.add(numbers, score, averaged)
         checkpoint.save(network, averaged, optimizer, history, trainee.extras())
     return Outcome(history.best_state, history.best_epoch, tuple(history.epochs))
 

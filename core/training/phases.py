@@ -5,7 +5,7 @@ each fold of a cross-validation. A stopped run keeps its best weights and can go
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -21,8 +21,6 @@ from ..progress import Progress
 from ..scene.aside import check_writable
 from .checkpoint import Checkpoint, History
 from .loop import Outcome, State
-
-Keep = Callable[[State, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Course(Protocol):
     def held_out(self, division: int) -> bool:
         """Whether anything validates in this division."""
 
-    def fit(self, division: int | None, checkpoint: Checkpoint, keep: Keep) -> Outcome:
+    def fit(self, division: int | None, checkpoint: Checkpoint) -> Outcome:
         """Train from the start (or from where the checkpoint was left) to the end."""
 
     def scores(self, division: int, state: State) -> Scores:
@@ -169,7 +167,7 @@ class Phases:
         checkpoint = self._checkpoint(phase)
         try:
             with self._progress.stage(title, self._share):
-                return self._course.fit(division, checkpoint, lambda state, epoch: None)
+                return self._course.fit(division, checkpoint)
         except Cancelled as error:
             if not checkpoint.history.epochs and phase != "refit":
                 raise

@@ -13,7 +13,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsRasterLayer,
 )
-from terraweave.core.card import read_card
+from terraweave.core.card import read_card, unfinished
 from terraweave.core.families import FAMILIES
 from terraweave.core.worker.wire import GRACE_SECONDS
 from terraweave.plugin.algorithms.predict import PredictAlgorithm
@@ -75,6 +75,7 @@ def test_killed_host_leaves_no_worker_and_no_half_file(
     # The worker keeps the best epoch on its way out; whole or not at all.
     if model.exists():
         assert read_card(model).family == "das2f"
+        assert "was not finished: it was stopped after epoch" in unfinished(read_card(model))
     assert {Path(name).suffix for name in files_in(tmp_path)} <= {".safetensors", ".resume"}
 
 

@@ -1,7 +1,7 @@
 """Trains DAS²F on labelled pixels: measured on held-out blocks, then once more on all labels."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...classes import MapClass
 from ...nn.decay import ParameterGroup, parameter_groups
 from ...progress import Progress
 from ...training.checkpoint import Checkpoint
-from ...training.loop import Evaluation, Outcome, Plain, Plan, State, train
+from ...training.loop import Evaluation, Outcome, Plain, Plan, train
 from .network import Das2f
 from .patches import ORIENTATIONS, Patches
 
@@ -120,7 +120,6 @@ def fit_network(
     fit: Fit,
     progress: Progress,
     checkpoint: Checkpoint,
-    on_best: Callable[[State, int], None] = lambda state, epoch: None,
 ) -> Outcome:
     """Train `network` from its present weights."""
     network = network.to(fit.device)
@@ -131,7 +130,6 @@ def fit_network(
         seed=fit.seed,
         checkpoint=checkpoint,
         averaged=copy.deepcopy(network),
-        on_best=on_best,
     )
 
 

@@ -13,7 +13,7 @@ from ...provenance import digest_of, software
 from ...settings import Value, resolve
 from ...training.checkpoint import Checkpoint
 from ...training.loop import Outcome, Plan, State
-from ...training.phases import Keep, Measured, Phases, check_outputs, mean_scores
+from ...training.phases import Measured, Phases, check_outputs, mean_scores
 from . import DAS2F
 from .account import write_report
 from .fit import STEPS_PER_EPOCH, Fit, fit_network, scores_of
@@ -91,7 +91,7 @@ class _Course:
         """Whether any pixel validates."""
         return bool(self._material.splits[division].validation.any())
 
-    def fit(self, division: int | None, checkpoint: Checkpoint, keep: Keep) -> Outcome:
+    def fit(self, division: int | None, checkpoint: Checkpoint) -> Outcome:
         """Train a fresh network, or one that starts from the model of the job."""
         if division is None:
             patches, held_out = self._material.whole(), None
@@ -100,7 +100,7 @@ class _Course:
         torch.manual_seed(self._fit.seed)
         network = Das2f(self._architecture)
         _start_from(network, self._material.start)
-        return fit_network(network, patches, held_out, self._fit, self._progress, checkpoint, keep)
+        return fit_network(network, patches, held_out, self._fit, self._progress, checkpoint)
 
     def scores(self, division: int, state: State) -> Scores:
         """The scores on all held-out pixels."""

@@ -23,6 +23,7 @@ from terraweave.core.nn.decay import ParameterGroup, parameter_groups
 from terraweave.core.progress import Event, Progress
 from terraweave.core.scene.grid import Window
 from terraweave.core.scene.scene import Block, Scene
+from terraweave.core.segmentation import sites
 from terraweave.core.segmentation.design import Effort
 from terraweave.core.segmentation.judging import model_threshold
 from terraweave.core.segmentation.learn import learn
@@ -287,6 +288,31 @@ def test_labels_of_one_kind_are_refused(
     job = replace(job, labels=Features(write(tmp_path / "same.tif", same)))
     with pytest.raises(InputError, match=sentence):
         learn(job, ToyDesign({}), Progress())
+
+
+@pytest.mark.parametrize("spoilt", ["bands", "pixels", "size"])
+def test_a_last_scene_that_does_not_fit_is_refused_before_the_first_is_read(
+    tmp_path: Path, job: Job, spoilt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = tmp_path / "last.tif"
+    bands, gsd = (2 if spoilt == "bands" else 1), (9.0 if spoilt == "pixels" else 2.0)
+    with rasterio.open(
+        last, "w", driver="GTiff", count=bands, height=SIZE, width=SIZE, dtype="uint8",
+        crs="EPSG:32632", transform=from_origin(500_000, 5_400_000, gsd, gsd),
+    ) as file:  # fmt: skip
+        file.write(np.ones((bands, SIZE, SIZE), np.uint8))
+    if spoilt == "size":
+        monkeypatch.setattr(sites, "_MOST_BYTES", 1.5 * 4 * SIZE * SIZE)
+    stages: list[object] = []
+    both = replace(job, inputs={"IMAGE": (*job.inputs["IMAGE"], Source(str(last)))})
+    sentence = {
+        "bands": r"last\.tif has 2 bands; the model was trained on 1 band",
+        "pixels": r"last\.tif has pixels of 9 m, too coarse",
+        "size": r"The scenes take .* clip them to the labelled ground",
+    }[spoilt]
+    with pytest.raises(InputError, match=sentence):
+        learn(both, ToyDesign({}), Progress(lambda one: stages.append(one.get("stage"))))
+    assert set(stages) - {None} == {"Reading images and labels"}
 
 
 def test_scenes_without_data_are_refused_alone_and_told_among_others(
