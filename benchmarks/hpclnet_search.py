@@ -25,12 +25,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from hpclnet_ablation import scene_job
 from segmentation import Notebook, Scores, measure, paired, sites_of
+from terraweave.core.device import Device
 from terraweave.core.families.hpclnet import HPCLNET
 from terraweave.core.families.hpclnet.architecture import Architecture
 from terraweave.core.families.hpclnet.design import HpclDesign
 from terraweave.core.families.hpclnet.network import Answer, HpclNet
 from terraweave.core.families.hpclnet.queues import SIZES
+from terraweave.core.families.hpclnet.statistics import Statistics
+from terraweave.core.families.hpclnet.trainee import HpclTrainee
 from terraweave.core.job import Job, Source
+from terraweave.core.segmentation.design import Effort
+from terraweave.core.segmentation.sampler import Sampler
 from terraweave.core.settings import Value, resolve
 
 QUARTER = 2
@@ -70,6 +75,36 @@ class Trial(HpclDesign):
         parts = dict(contrast)
         self._early = bool(parts.pop("early", False))
         self.contrast = replace(self.contrast, **parts)
+
+    def trainee(
+        self,
+        network: nn.Module,
+        sampler: Sampler,
+        statistics: Statistics,
+        effort: Effort,
+        device: Device,
+    ) -> HpclTrainee:
+        """What is trained, kept to look into afterwards."""
+        self.trained = super().trainee(network, sampler, statistics, effort, device)
+        return self.trained
+
+    @property
+    def likeness(self) -> Scores:
+        """Mean cosine between the last keys of landslide, of background, and across.
+
+        Where all three are near 1, everything was drawn to one point and nothing is compared.
+        """
+        learning = self.trained.learning
+        if learning is None or not len(learning.queues.positives):
+            return {}
+        slide, background = (
+            one.mean(0) for one in (learning.queues.positives, learning.queues.negatives)
+        )
+        return {
+            "cosine_landslide": float(slide @ slide),
+            "cosine_background": float(background @ background),
+            "cosine_across": float(slide @ background),
+        }
 
     def network(self, architecture: Mapping[str, object]) -> nn.Module:
         """A network with random weights."""
@@ -159,7 +194,8 @@ def _run(notebook: Notebook, job: Job, method: str, change: Change, seed: int, e
 
     def trial() -> Scores:
         design = Trial(resolve(HPCLNET.train_settings, given), change.contrast)
-        return measure(job, design, *sites_of(job, design)).scores
+        scores = measure(job, design, *sites_of(job, design)).scores
+        return {**scores, **design.likeness}
 
     notebook.run(method, seed, told, trial)
 

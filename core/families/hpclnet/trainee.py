@@ -57,7 +57,7 @@ class HpclTrainee:
         self._sampler = sampler
         self._statistics = statistics
         self._lesson = lesson
-        self._learning = (
+        self.learning = (
             HyperpixelLearning(network, lesson.contrast, lesson.epochs * lesson.steps)
             if lesson.contrast.weight > 0
             else None
@@ -65,7 +65,7 @@ class HpclTrainee:
 
     def groups(self) -> list[ParameterGroup]:
         """Weight decay touches the convolutions only; the projector learns too."""
-        extra = [self._learning.projector] if self._learning else []
+        extra = [self.learning.projector] if self.learning else []
         return parameter_groups(nn.ModuleList([self._network, *extra]), _DECAY)
 
     def loss(self, epoch: int, step: int) -> Tensor:
@@ -78,8 +78,8 @@ class HpclTrainee:
         batch = self._sampler.draw(epoch, step)
         valid, target = batch.valid.to(device), batch.target.to(device)
         labelled = batch.labelled.to(device) & valid
-        if self._learning:
-            self._learning.forget()
+        if self.learning:
+            self.learning.forget()
         if not bool(labelled.any()):
             return torch.tensor(math.nan, device=device)
         random = torch.Generator().manual_seed((lesson.seed * 100_003 + epoch) * 10_007 + step)
@@ -88,26 +88,24 @@ class HpclTrainee:
         answer = self._network.answer(with_missing(seen, bands, lesson.missing, random))
         loss = segmentation_loss(answer.logits, target, labelled, self._sampler.positive_weight)
         weight = contrast_weight(lesson, epoch, step)
-        if self._learning and weight > 0:
+        if self.learning and weight > 0:
             again = jittered(scaled, valid, bands, lesson.jitter, random)
-            loss = loss + weight * self._learning.loss(
-                answer.fused, again, target, labelled, random
-            )
+            loss = loss + weight * self.learning.loss(answer.fused, again, target, labelled, random)
         return loss
 
     def stepped(self) -> None:
         """The momentum encoder follows, and this step's keys join the queues."""
-        if self._learning:
-            self._learning.stepped()
+        if self.learning:
+            self.learning.stepped()
 
     def extras(self) -> dict[str, Tensor]:
         """Projector, momentum encoder and queues."""
-        return self._learning.state() if self._learning else {}
+        return self.learning.state() if self.learning else {}
 
     def restore_extras(self, extras: Mapping[str, Tensor]) -> None:
         """Put back what `extras` gave."""
-        if self._learning:
-            self._learning.restore(extras)
+        if self.learning:
+            self.learning.restore(extras)
 
     def evaluate(self, network: nn.Module) -> Evaluation | None:
         """Nothing by itself: the shared training judges every family alike."""
