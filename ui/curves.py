@@ -8,7 +8,7 @@ from qgis.PyQt.QtCore import QPointF, QRectF, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from qgis.PyQt.QtWidgets import QSizePolicy, QWidget
 
-from .looks import line_colors, quiet_color
+from .looks import faint_color, line_colors, text_color
 from .words import tr
 
 Point = tuple[float, float]
@@ -119,7 +119,7 @@ class CurvesWidget(QWidget):
 
     def _paint_legend(self, painter: QPainter, line: int) -> None:
         place = line * 0.5
-        painter.setPen(self.palette().color(QPalette.ColorRole.Text))
+        painter.setPen(text_color(self.palette()))
         painter.drawText(QPointF(place, line * 1.2), self._title)
         place += self.fontMetrics().horizontalAdvance(self._title) + line
         for one, color in zip(self._series, self._colors(), strict=False):
@@ -129,15 +129,15 @@ class CurvesWidget(QWidget):
                 break
             painter.setPen(QPen(color, max(2.0, line / 8)))
             painter.drawLine(QPointF(place, line * 0.85), QPointF(place + line * 0.7, line * 0.85))
-            painter.setPen(self.palette().color(QPalette.ColorRole.Text))
+            painter.setPen(text_color(self.palette()))
             painter.drawText(QPointF(place + line * 0.9, line * 1.2), name)
             place += width + line * 1.6
 
     def _paint_grid(self, painter: QPainter, field: QRectF, low: float, high: float) -> None:
         line = self.fontMetrics().height()
-        faint = quiet_color(self.palette())
+        faint = faint_color(self.palette())
         faint.setAlpha(70)
-        text = quiet_color(self.palette())
+        text = faint_color(self.palette())
         for value in nice_ticks(low, high, 5):
             height = _mapped((0.0, value), field, self._last_epoch, low, high).y()
             painter.setPen(QPen(faint, 1))

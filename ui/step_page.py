@@ -39,6 +39,7 @@ from .preferences import DEVICE_SETTING
 from .remark import Remark
 from .run import RunQueue
 from .steps import Step
+from .tab_order import order_tabs
 from .wheel import WheelGuard
 from .words import tr
 
@@ -75,6 +76,7 @@ class StepPage(QWidget):
         self._suggest_files()
         self.guess()
         self.labelling = self._make_labelling()
+        order_tabs(self)
         self.form.check()
 
     @property
