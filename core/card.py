@@ -154,9 +154,10 @@ def unfinished(card: Card) -> str:
             f"({card.training.get('best_epoch', done)}), without scores. {again}"
         )
     if REFIT_STOPPED in card.training:
+        done = card.training[REFIT_STOPPED]
+        when = f"after epoch {done}{of}" if done else "in its first epoch"
         return (
-            f"The training of the model “{card.name}” on all labels was stopped after epoch "
-            f"{card.training[REFIT_STOPPED]}{of}. The file holds the weights that were measured, "
+            f"The training of the model “{card.name}” on all labels was stopped {when}. The file holds the weights that were measured, "
             f"which have not learnt from the held-out ground. {again}"
         )
     return ""

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
-from terraweave.core.card import read_card
+from terraweave.core.card import read_card, unfinished
 from terraweave.core.errors import Cancelled, InputError
 from terraweave.core.families.das2f import learn as learning
 from terraweave.core.families.das2f.apply import predict
@@ -250,4 +250,5 @@ def test_last_training_cancelled_keeps_the_measured_model(job: Job) -> None:
         learn(replace(job, settings=settings), Progress(see, lambda: bool(started)))
     card = read_card(job.output("MODEL"))
     assert card.training["trained_on_all_labels"] is False
+    assert "on all labels was stopped in its first epoch" in unfinished(card)
     assert card.metrics["overall_accuracy"] is not None
