@@ -157,8 +157,9 @@ def unfinished(card: Card) -> str:
         done = card.training[REFIT_STOPPED]
         when = f"after epoch {done}{of}" if done else "in its first epoch"
         return (
-            f"The training of the model “{card.name}” on all labels was stopped {when}. The file holds the weights that were measured, "
-            f"which have not learnt from the held-out ground. {again}"
+            f"The training of the model “{card.name}” on all labels was stopped {when}. The file "
+            "holds the weights that were measured, which have not learnt from the held-out "
+            f"ground. {again}"
         )
     return ""
 
