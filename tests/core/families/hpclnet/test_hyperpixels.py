@@ -98,6 +98,15 @@ def test_uniform_anchors_take_landslide_as_it_comes() -> None:
     assert 16 <= (flat == SLIDE_EDGE).sum() <= 48
 
 
+def test_background_can_be_an_anchor_too() -> None:
+    kinds = torch.full((4, 16, 16), BACK_EDGE)
+    kinds[:, 8:] = BACK_FAR
+    kinds[0] = SLIDE_INNER
+    flat = kinds.flatten()[anchors(kinds, 128, 0.75, seeded(), (BACK_EDGE, BACK_FAR))]
+    assert (flat == BACK_EDGE).sum() == 96
+    assert (flat == BACK_FAR).sum() == 32
+
+
 def test_no_landslide_has_no_anchors() -> None:
     assert len(anchors(torch.full((2, 4, 4), BACK_FAR), 256, 0.75, seeded())) == 0
 

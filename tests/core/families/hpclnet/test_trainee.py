@@ -75,8 +75,8 @@ def step(one: HpclTrainee, number: int = 0) -> float:
 
 
 def sizes(one: HpclTrainee) -> dict[str, int]:
-    assert one._learning is not None
-    return {name: len(one._learning.queues[name]) for name in (SLIDE, BACK_EDGE, BACK_FAR)}
+    assert one.learning is not None
+    return {name: len(one.learning.queues[name]) for name in (SLIDE, BACK_EDGE, BACK_FAR)}
 
 
 def contrastive_part(one: HpclTrainee, number: int) -> float:
@@ -104,6 +104,19 @@ def test_the_first_step_has_no_keys_and_later_ones_are_compared() -> None:
     assert contrastive_part(one, 0) == pytest.approx(0.0, abs=1e-7)
     one.stepped()
     assert contrastive_part(one, 1) > 1e-3
+
+
+def test_landslide_alone_draws_everything_together_and_both_sides_keep_it_apart() -> None:
+    def across(both: bool) -> float:
+        """How alike the keys of landslide and of background have become."""
+        one = trainee(lesson=replace(LESSON, contrast=Contrast(weight=1.0, both=both)))
+        for number in range(30):
+            step(one, number)
+        assert one.learning is not None
+        queues = one.learning.queues
+        return float((queues.positives @ queues.negatives.T).mean())
+
+    assert across(both=True) < across(both=False) - 0.2
 
 
 def test_lambda_is_silent_then_rises_then_stays() -> None:
@@ -216,8 +229,8 @@ def test_the_network_that_is_kept_has_no_projector() -> None:
         HpclNet(Architecture(2, width=8, window=EDGE)).state_dict()
     )
     learnt = {id(weight) for group in one.groups() for weight in group["params"]}
-    assert one._learning is not None
-    assert all(id(weight) in learnt for weight in one._learning.projector.parameters())
+    assert one.learning is not None
+    assert all(id(weight) in learnt for weight in one.learning.projector.parameters())
 
 
 def test_the_loss_depends_on_seed_epoch_and_step_alone() -> None:
