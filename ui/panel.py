@@ -13,7 +13,7 @@ from qgis.PyQt.QtWidgets import QAction, QPushButton
 from ..core.families import FAMILIES
 from ..core.family import Family
 from .dock import Dock
-from .models import remember_model, sample_folder
+from .models import Claims, remember_model, sample_folder
 from .options import OptionsFactory
 from .results import loading, outcome_of
 from .run import Run, RunQueue, State
@@ -31,6 +31,8 @@ _MENU = "Terraweave"
 # A worker that is asked to stop gets five seconds; then it is ended.
 _CLOSE_MILLISECONDS = 8000
 _LOADED = object()
+# Once for what is in the form, once for what is suggested instead.
+_TRIES = 2
 _SMALL_SAMPLE = 128
 _SAMPLE_WINDOWS = 3
 
@@ -54,6 +56,7 @@ class Panel(QObject):
         self.sample_size = 0
         self.queue = RunQueue()
         self.queue.ended.connect(self._ended)
+        self._claims = Claims()
         self.dock = Dock(iface, provider, families, self.queue)
         self.dock.run_wanted.connect(self._run_page)
         self.dock.sample_wanted.connect(self._run_sample)
@@ -113,8 +116,19 @@ class Panel(QObject):
             self._fill_later.start()
 
     def _run_page(self, page: "StepPage") -> None:
-        algorithm = fresh_algorithm(page.form.algorithm.id())
-        self.queue.add(Run(algorithm, page.form.values(), page.title))
+        # Another window may have begun to write the file that was suggested here.
+        for _ in range(_TRIES):
+            model = page.model_path
+            if not model or self._claims.take(model):
+                break
+            page.renew_files(self._named_files())
+        else:
+            text = tr("“{}” is being written by another run; choose another file for the model.")
+            self._warn(text.format(model))
+            return
+        run = Run(fresh_algorithm(page.form.algorithm.id()), page.form.values(), page.title)
+        run.ended.connect(lambda: self._claims.release(model))
+        self.queue.add(run)
         self.dock.renew_files(self._named_files())
         self.dock.show_runs()
 
@@ -128,6 +142,11 @@ class Panel(QObject):
         if algorithm is None:
             self._warn(tr("The tool that makes sample scenes is missing from the toolbox."))
             return
+        try:
+            folder = sample_folder(family)
+        except OSError as error:
+            self._warn(tr("There is no folder for a sample scene: {}").format(error))
+            return
         values = {
             one.name(): one.defaultValue()
             for one in algorithm.parameterDefinitions()
@@ -136,7 +155,7 @@ class Panel(QObject):
         values |= {
             "FAMILY": family.key,
             "SIZE": self.sample_size or _sample_size(family),
-            "FOLDER": sample_folder(family, self._named_files()),
+            "FOLDER": folder,
         }
         self.queue.add(Run(algorithm, values, f"{tr('Sample scene')}: {tr(family.title)}"))
         self.dock.show_runs()

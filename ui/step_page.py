@@ -118,6 +118,17 @@ class StepPage(QWidget):
             remember_model(str(field.value()) if field is not None and not field.empty else "")
             self.run_wanted.emit(self)
 
+    @property
+    def model_path(self) -> str:
+        """The model file that a run writes, or an empty text."""
+        for field in self.form.fields.values():
+            definition = field.definition
+            if isinstance(definition, QgsProcessingParameterFileDestination):
+                value = field.value()
+                if isinstance(value, str) and value.endswith(MODEL_SUFFIX):
+                    return value
+        return ""
+
     def renew_files(self, taken: Collection[str]) -> None:
         """Suggest other files for the next run than those that are there or `taken`."""
         self._suggest_files(taken)

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsFeature, QgsGeometry, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.core import Qgis, QgsFeature, QgsGeometry, QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QEventLoop, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
 from terraweave.plugin.provider import TerraweaveProvider
+from terraweave.ui.models import Claims
 from terraweave.ui.panel import Panel
+from terraweave.ui.results import loading
 from terraweave.ui.run import Run, State
 from terraweave.ui.step_page import StepPage
 
@@ -189,3 +191,77 @@ def test_a_dropped_file_that_is_no_model_is_a_sentence(panel: Panel, tmp_path: P
     panel.dock.show_model(str(fake))
     assert len(said) == 1
     assert "fake.safetensors" in said[0]
+
+
+def test_two_windows_never_write_one_model(
+    panel: Panel, qgis_iface: QgisInterface, tmp_path: Path
+) -> None:
+    QgsProject.instance().write(str(tmp_path / "project.qgz"))
+    second = Panel(qgis_iface, "terraweave", "terraweave/python")
+    pages = [one.dock.page("train") for one in (panel, second)]
+    for page in pages:
+        page.renew_files(())
+        page.form.fill("EPOCHS", 1)
+        assert page.form.check(), page.form.problem
+    # Both windows were opened before either began.
+    assert pages[0].model_path == pages[1].model_path
+    for page in pages:
+        page.run()
+    runs = [one.queue.runs[-1] for one in (panel, second)]
+    assert runs[0].parameters["MODEL"] != runs[1].parameters["MODEL"]
+    for run in runs:
+        run.cancel()
+    until(lambda: all(run.state.over for run in runs))
+    second.close()
+    assert list(tmp_path.glob("*.lock")) == []
+
+
+def test_a_model_that_another_window_writes_is_refused(
+    panel: Panel, qgis_iface: QgisInterface, tmp_path: Path
+) -> None:
+    chosen = str(tmp_path / "mine.safetensors")
+    other = Claims()
+    assert other.take(chosen)
+    page = panel.dock.page("train")
+    page.form.fill("MODEL", chosen)
+    page.form.fields["MODEL"].touched = True
+    assert page.form.check(), page.form.problem
+    page.run()
+    assert panel.queue.runs == []
+    assert (
+        "is being written by another run"
+        in qgis_iface.messageBar().get_messages(Qgis.MessageLevel.Warning)[-1]
+    )
+    other.release(chosen)
+    assert Claims().take(chosen)
+
+
+def test_a_layer_removed_while_the_others_are_loaded_is_not_missed(
+    panel: Panel, page: StepPage
+) -> None:
+    run = Run(page.form.algorithm.create(), page.form.values(), "Apply")
+    panel.queue.ended.disconnect(panel._ended)
+    panel.queue.add(run)
+    until(lambda: run.state.over)
+    assert run.state is State.DONE, run.story.error
+    steps = loading(run)
+    before = set(QgsProject.instance().mapLayers())
+    while set(QgsProject.instance().mapLayers()) == before:
+        next(steps)
+    QgsProject.instance().clear()
+    assert list(steps) == []
+    assert run.layers == []
+    panel.queue.ended.connect(panel._ended)
+
+
+def test_a_layer_whose_file_is_gone_is_a_sentence(
+    panel: Panel, page: StepPage, scene: dict[str, str], tmp_path: Path
+) -> None:
+    layer = QgsProject.instance().mapLayer(scene["pan"])
+    layer.setDataSource(str(tmp_path / "gone.tif"), "gone pan", "gdal")
+    assert not layer.isValid()
+    page.form.fields["PAN"].touched = True
+    page.form.fill("PAN", layer.id())
+    assert not page.form.check()
+    assert page.form.problem or page.form.missing
+    assert not page.button.isEnabled()

@@ -211,12 +211,11 @@ def test_a_broken_layer_is_not_guessed(panel: Panel, tmp_path: Path) -> None:
 
 def test_a_sample_scene_is_kept_where_it_is_there_tomorrow(panel: Panel, tmp_path: Path) -> None:
     QgsProject.instance().write(str(tmp_path / "project.qgz"))
-    family = panel.dock.family
-    first = sample_folder(family)
-    assert Path(first).parent == tmp_path
-    assert sample_folder(family, {first}) not in ("", first)
-    Path(first).mkdir()
-    assert sample_folder(family) != first
+    first, second = (Path(sample_folder(panel.dock.family)) for _ in range(2))
+    assert first.parent == second.parent == tmp_path
+    assert first != second
+    assert first.is_dir()
+    assert second.is_dir()
 
 
 def outlines(name: str, *fields: str) -> QgsVectorLayer:
