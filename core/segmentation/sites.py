@@ -242,7 +242,8 @@ def _check_labelled(sites: Sequence[Site], labels: Features, *, surveyed: bool) 
         raise InputError(
             f"No pixel of the scenes gets a label from {labels.title}: its features lie beside "
             "the images, between the pixels' centres, outside the surveyed area, or on missing "
-            "data. Choose labels of the same place, draw larger polygons, or check the area."
+            f"data. Choose labels of the same place, draw larger polygons or work at less than "
+            f"{sites[0].grid.gsd:.3g} m a pixel (WORKING_GSD), or check the area."
         )
     if not any((site.target == 0).any() for site in sites):
         where, remedy = (
