@@ -108,11 +108,15 @@ def check_labels(
     scenes: Iterable[QgsMapLayer],
     transforms: QgsCoordinateTransformContext,
 ) -> None:
-    """Refuse labels without a coordinate system, off every scene, or without classes."""
-    if isinstance(labels, QgsVectorLayer) and not labels.featureCount():
-        raise InputError(
-            f"“{labels.name()}” has no features; draw what is to be learnt, or choose other labels."
-        )
+    """Refuse labels of the wrong kind, empty, without a CRS, off every scene, or without classes."""
+    if isinstance(labels, QgsVectorLayer):
+        if family.binary:
+            check_outlines(labels)
+        if not labels.featureCount():
+            raise InputError(
+                f"“{labels.name()}” has no features; draw what is to be learnt, or choose other "
+                "labels."
+            )
     check_crs(labels)
     refusals = []
     for scene in scenes:
@@ -124,8 +128,6 @@ def check_labels(
     else:
         raise refusals[0]
     if isinstance(labels, QgsVectorLayer):
-        if family.binary:
-            check_outlines(labels)
         check_class_field(family, labels, field)
     elif isinstance(labels, QgsRasterLayer) and image_bands(labels) != 1:
         raise InputError(
