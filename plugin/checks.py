@@ -108,7 +108,7 @@ def check_labels(
     scenes: Iterable[QgsMapLayer],
     transforms: QgsCoordinateTransformContext,
 ) -> None:
-    """Refuse labels of the wrong kind, empty, without a CRS, off every scene, or without classes."""
+    """Refuse labels of a wrong kind, empty, without a CRS, off every scene, or without classes."""
     if isinstance(labels, QgsVectorLayer):
         if family.binary:
             check_outlines(labels)
