@@ -28,7 +28,7 @@ TUTORIAL = {
     "the image shine through.",
     "8-assess": "“Assess” compares the map with a reference.",
 }
-PICTURE_WIDTH = 1000
+PICTURE_WIDTH = 920
 STYLE = """
 body { font-family: sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; line-height: 1.5;
   color: #1d2a2e; background: #ffffff; }
@@ -71,8 +71,9 @@ def take_pictures(folder: Path) -> None:
     for name in TUTORIAL:
         found = next(folder.rglob(f"{name}.png"))
         image = QImage(str(found)).scaledToWidth(PICTURE_WIDTH, smooth)
-        few = image.convertToFormat(QImage.Format.Format_Indexed8)
-        few.save(str(HELP / "pictures" / f"{name}.png"))
+        # As many colours as there are: an indexed picture would be dithered.
+        plain = image.convertToFormat(QImage.Format.Format_RGB888)
+        plain.save(str(HELP / "pictures" / f"{name}.png"), "PNG", 0)
 
 
 def tutorial_page() -> str:

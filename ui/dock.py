@@ -213,7 +213,9 @@ class Dock(QgsDockWidget):
         family = self.family
         self.purpose.setText(tr(family.purpose) + ".")
         self.task.setToolTip(f"<p>{tr(family.help)}</p>")
-        before = self.tabs.tabText(self.tabs.currentIndex())
+        # Whoever opens the panel begins with the first step.
+        begun = self.tabs.count() > 1
+        before = self.tabs.tabText(self.tabs.currentIndex()) if begun else ""
         self._waiting.clear()
         self.tabs.blockSignals(True)
         while self.tabs.count():

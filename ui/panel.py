@@ -91,10 +91,12 @@ class Panel(QObject):
         self._iface.registerOptionsWidgetFactory(self._options)
         self.dock.visibilityChanged.connect(self._opened)
         QgsProject.instance().layersAdded.connect(self._layers_added)
+        QgsProject.instance().homePathChanged.connect(self._moved)
 
     def close(self) -> None:
         """End the runs and take everything out of QGIS."""
         QgsProject.instance().layersAdded.disconnect(self._layers_added)
+        QgsProject.instance().homePathChanged.disconnect(self._moved)
         self._guess_later.stop()
         self._fill_later.stop()
         self._load_later.stop()
@@ -110,6 +112,10 @@ class Panel(QObject):
 
     def _layers_added(self) -> None:
         self._guess_later.start()
+
+    def _moved(self) -> None:
+        """The project has another folder, beside which files are suggested."""
+        self.dock.renew_files(self._named_files())
 
     def _opened(self, visible: bool) -> None:
         if visible:

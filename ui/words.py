@@ -1,17 +1,27 @@
-"""The panel's words in the user's language, from the catalogues in resources/i18n."""
+"""The panel's words in the user's language, from the catalogues in resources/i18n.
+
+A catalogue holds words and whole sentences; where a sentence has values in it, `{}` stands for
+each, in the same order in every language unless the translation numbers them: {0}, {1}.
+"""
 
 import json
+import re
+from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "resources" / "i18n"
 
 _catalogue: dict[str, str] = {}
 _locale = ["en"]
+_SENTENCE_END = re.compile(r"(?<=[.!?]) ")
+# Fewer fixed letters than these would fit anything.
+_FEWEST_LETTERS = 6
 
 
 def use_language(locale: str) -> bool:
     """Speak the language of `locale` (such as de_AT) from now on; whether there is a catalogue."""
     _catalogue.clear()
+    _patterns.cache_clear()
     # The locale C has no thousands and speaks English.
     _locale[0] = locale if locale not in ("", "C", "POSIX") else "en"
     for name in (locale, locale.split("_")[0]):
@@ -30,3 +40,60 @@ def language() -> str:
 def tr(text: str) -> str:
     """`text` in the user's language, or as it is where nobody has translated it."""
     return _catalogue.get(text, text)
+
+
+def spoken(text: str) -> str:
+    """What a tool or the worker says, in the user's language as far as it is known.
+
+    Line by line and sentence by sentence, with the values in a sentence left as they are.
+    """
+    if not _catalogue:
+        return text
+    return "\n".join(_spoken_line(line) for line in text.split("\n"))
+
+
+def _spoken_line(line: str) -> str:
+    """A line, of which the longest known parts are spoken."""
+    sentences, said = _SENTENCE_END.split(line), []
+    while sentences:
+        for count in range(len(sentences), 0, -1):
+            found = _known(" ".join(sentences[:count]))
+            if found is not None:
+                break
+        said.append(_titled(sentences[0]) if found is None else found)
+        del sentences[:count]
+    return " ".join(said)
+
+
+def _titled(sentence: str) -> str:
+    """What is before and after a colon, each for itself."""
+    head, colon, tail = sentence.partition(": ")
+    if not colon:
+        return sentence
+    inner = _known(tail) or (f"{tr(tail[:-1])}." if tail.endswith(".") else tr(tail))
+    return f"{_known(head) or head}{colon}{inner}"
+
+
+def _known(text: str) -> str | None:
+    """The whole of `text` in the user's language, or None."""
+    if text in _catalogue:
+        return _catalogue[text]
+    for pattern, translated in _patterns():
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return translated.format(*(tr(value) for value in found.groups()))
+    return None
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """The sentences with values; those with the most fixed letters first."""
+    found = []
+    for text, translated in _catalogue.items():
+        fixed = text.split("{}")
+        letters = sum(len(part) for part in fixed)
+        if len(fixed) > 1 and letters >= _FEWEST_LETTERS:
+            pattern = "(.*?)".join(re.escape(part) for part in fixed)
+            found.append((letters, re.compile(pattern, re.DOTALL), translated))
+    found.sort(key=lambda one: -one[0])
+    return [(pattern, translated) for _, pattern, translated in found]

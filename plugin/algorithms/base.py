@@ -25,7 +25,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from ...core.errors import InputError, TerraweaveError
 from ...core.job import Features, Job, Source
-from ...ui.words import tr
+from ...ui.words import spoken, tr
 from ..checks import destination_path
 from ..interpreter import InterpreterError, find_interpreter
 from ..job import JobCancelled, JobResult, run_job
@@ -65,7 +65,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
 
     def displayName(self) -> str:
         """The name in the toolbox."""
-        return spoken_title(self.TITLE)
+        return spoken(self.TITLE)
 
     def groupId(self) -> str:
         """The group's id."""
@@ -85,11 +85,11 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
 
     def shortDescription(self) -> str:
         """One sentence for the tooltip."""
-        return spoken_title(self.SUMMARY)
+        return spoken(self.SUMMARY)
 
     def shortHelpString(self) -> str:
         """The help beside the form."""
-        return f"<p>{spoken_title(self.SUMMARY)}</p>"
+        return f"<p>{spoken(self.SUMMARY)}</p>"
 
     def createInstance(self) -> "TerraweaveAlgorithm":
         """A fresh copy, as QGIS asks for before each run."""
@@ -100,7 +100,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
     ) -> bool:
         """Add a parameter in the user's language; its id is the same in every one."""
         definition.setDescription(tr(definition.description()))
-        definition.setHelp("\n".join(spoken_title(line) for line in definition.help().split("\n")))
+        definition.setHelp(spoken(definition.help()))
         return super().addParameter(definition, createOutput)
 
     def addOutput(self, definition: QgsProcessingOutputDefinition) -> bool:
@@ -115,7 +115,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
         try:
             find_interpreter()
         except InterpreterError as error:
-            return False, str(error)
+            return False, spoken(str(error))
         return True, ""
 
     def checkParameterValues(
@@ -124,11 +124,11 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
         """Whether the values can work, as far as can be seen without starting the worker."""
         fits, reason = super().checkParameterValues(parameters, context)
         if not fits:
-            return False, self._refused_value(parameters, context) or reason
+            return False, spoken(self._refused_value(parameters, context)) or reason
         try:
             self._check_all(parameters, context)
         except InputError as error:
-            return False, str(error)
+            return False, spoken(str(error))
         return True, ""
 
     def _refused_value(self, parameters: Parameters, context: QgsProcessingContext) -> str:
@@ -158,7 +158,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
             self._check_all(parameters, context)
             self.prepared(parameters, context)
         except InputError as error:
-            raise QgsProcessingException(str(error)) from error
+            raise QgsProcessingException(spoken(str(error))) from error
         for name in self._unknown(parameters):
             feedback.pushWarning(f"{self.name()} has no parameter {name}; it has no effect.")
         return True
@@ -174,7 +174,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
             return self.run_prepared(parameters, context, feedback)
         except (EstimateTold, JobCancelled, TerraweaveError) as error:
             # QGIS shows a traceback for any exception but this very class.
-            raise QgsProcessingException(str(error)) from error
+            raise QgsProcessingException(spoken(str(error))) from error
 
     def _check_all(self, parameters: Parameters, context: QgsProcessingContext) -> None:
         for name in self._unknown(parameters):
@@ -221,17 +221,6 @@ def _bounds(number: QgsProcessingParameterNumber) -> str:
     if above or below:
         return f"of at least {least:.10g}" if above else f"of at most {most:.10g}"
     return "with a point for decimals"
-
-
-def spoken_title(text: str) -> str:
-    """`text` in the user's language: as a whole, else what is before and after a colon."""
-    whole = tr(text)
-    if whole != text:
-        return whole
-    head, colon, tail = text.partition(": ")
-    ended = tail[-1:] == "." and tr(tail) == tail
-    spoken = f"{tr(tail[:-1])}." if ended else tr(tail)
-    return f"{tr(head)}{colon}{spoken}" if colon else text
 
 
 @contextmanager

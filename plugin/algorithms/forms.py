@@ -17,7 +17,7 @@ from qgis.core import (
 
 from ...core.family import Family
 from ...core.settings import Setting, Value
-from ...ui.words import tr
+from ...ui.words import spoken, tr
 
 _INTEGER = Qgis.ProcessingNumberParameterType.Integer
 _DOUBLE = Qgis.ProcessingNumberParameterType.Double

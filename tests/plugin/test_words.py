@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from qgis.core import QgsApplication
 from terraweave.plugin.algorithms import all_algorithms
-from terraweave.plugin.algorithms.base import spoken_title
-from terraweave.ui.words import use_language
+from terraweave.ui.words import spoken, use_language
 
 # The same word in both languages.
 SAME = {"Checkpoint", "Diagnose", "Python", "Kappa", "Name"}
@@ -45,5 +44,5 @@ def test_ids_are_the_same_in_every_language(german: None) -> None:
 
 
 def test_a_composed_title_is_spoken_part_by_part(german: None) -> None:
-    assert spoken_title("Train: Nothing known") == "Trainieren: Nothing known"
-    assert spoken_title("Nothing known") == "Nothing known"
+    assert spoken("Train: Nothing known") == "Trainieren: Nothing known"
+    assert spoken("Nothing known") == "Nothing known"

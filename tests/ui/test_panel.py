@@ -73,6 +73,10 @@ def test_steps_are_those_that_have_a_tool(panel: Panel) -> None:
     assert tabs(panel) == ["Train", "Apply", *(["Assess"] if has_assess else []), "Runs"]
 
 
+def test_whoever_opens_the_panel_begins_with_the_first_step(panel: Panel) -> None:
+    assert tabs(panel)[panel.dock.tabs.currentIndex()] == "Train"
+
+
 def test_layers_are_filled_in_by_role(panel: Panel) -> None:
     fields = panel.dock.page("train").form.fields
     found = {role: [layer.name() for layer in fields[role].layers()] for role in ("MS", "PAN")}
@@ -116,6 +120,15 @@ def test_a_second_run_is_not_written_over_the_first(panel: Panel) -> None:
     panel.dock.renew_files({first})
     assert form.values()["MODEL"] not in ("", first)
     assert Path(form.values()["REPORT"]).stem == Path(form.values()["MODEL"]).stem
+
+
+def test_files_are_suggested_beside_the_project_once_it_is_saved(
+    panel: Panel, tmp_path: Path
+) -> None:
+    page = panel.dock.page("train")
+    assert Path(page.model_path).parent != tmp_path
+    QgsProject.instance().write(str(tmp_path / "project.qgz"))
+    assert Path(page.model_path).parent == tmp_path
 
 
 def test_the_map_to_assess_is_a_class_raster(panel: Panel) -> None:
