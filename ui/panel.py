@@ -91,12 +91,20 @@ class Panel(QObject):
         self._iface.registerOptionsWidgetFactory(self._options)
         self.dock.visibilityChanged.connect(self._opened)
         QgsProject.instance().layersAdded.connect(self._layers_added)
-        QgsProject.instance().homePathChanged.connect(self._moved)
+        for signal in self._moves:
+            signal.connect(self._moved)
+
+    @property
+    def _moves(self) -> tuple:
+        """Saving tells of a new file alone, opening of a new folder, too."""
+        project = QgsProject.instance()
+        return project.fileNameChanged, project.homePathChanged
 
     def close(self) -> None:
         """End the runs and take everything out of QGIS."""
         QgsProject.instance().layersAdded.disconnect(self._layers_added)
-        QgsProject.instance().homePathChanged.disconnect(self._moved)
+        for signal in self._moves:
+            signal.disconnect(self._moved)
         self._guess_later.stop()
         self._fill_later.stop()
         self._load_later.stop()

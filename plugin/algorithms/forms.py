@@ -132,5 +132,7 @@ def settings_help(settings: Iterable[Setting]) -> str:
 
 
 def _list(title: str, entries: Iterable[tuple[str, str]]) -> str:
-    rows = "".join(f"<p><b>{_text(tr(name))}</b>: {_text(tr(text))}</p>" for name, text in entries)
+    rows = "".join(
+        f"<p><b>{_text(tr(name))}</b>: {_text(spoken(text))}</p>" for name, text in entries
+    )
     return f"<h3>{tr(title)}</h3>{rows}"
