@@ -1,6 +1,6 @@
 """What each part of HPCL-Net is worth: inputs, fusion, contrastive learning, queues, momentum.
 
-    python benchmarks/hpclnet_ablation.py SCENE_FOLDER [--epochs 12] [--seeds 0,1,2] [--only WORD]
+    python benchmarks/hpclnet_ablation.py SCENE_FOLDER [--epochs 8] [--seeds 0,1,2] [--only WORD]
 
 SCENE_FOLDER holds either train_image.tif, train_dem.tif and train_labels.tif, or areaA_rgb.tif,
 areaA_dsm.tif and areaA_mask.tif; it is not part of the repository. All methods of a seed see the
@@ -16,7 +16,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from segmentation import Notebook, forest, measure, paired, sites_of
+from segmentation import Notebook, forest, measure, paired, sites_of, wanted
 from terraweave.core.families.hpclnet import HPCLNET
 from terraweave.core.families.hpclnet.design import HpclDesign
 from terraweave.core.families.hpclnet.view import RELATIVE, SLOPE, TERRAIN
@@ -39,6 +39,8 @@ FILES = (
     ("train_image.tif", "train_dem.tif", "train_labels.tif"),
     ("areaA_rgb.tif", "areaA_dsm.tif", "areaA_mask.tif"),
 )
+FOREST = "random forest on colour, relief, slope and context"
+USUAL = 8
 CONTEXT = (7, 21, 51)
 
 
@@ -46,15 +48,17 @@ def main() -> None:
     """Run the trials that are missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=USUAL)
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--only", default="")
+    parser.add_argument(
+        "--only", default="", help="words of the methods, with semicolons; =NAME for a whole name"
+    )
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     job = scene_job(options.folder)
     name = options.folder.resolve().name
-    notebook = Notebook(f"hpclnet_{name}", f"HPCL-Net on {name}, {options.epochs} epochs")
+    notebook = Notebook(f"hpclnet_{name}", f"HPCL-Net on {name}, {USUAL} epochs if not said")
     for seed in (int(one) for one in options.seeds.split(",")):
         _seed(job, notebook, seed, options)
     notebook.write()
@@ -80,13 +84,14 @@ def _seed(job: Job, notebook: Notebook, seed: int, options: argparse.Namespace) 
     base: dict[str, Value] = {"epochs": options.epochs, "seed": seed, "device": "cpu"}
     found = None
     for method, changes in METHODS.items():
-        if options.only not in method:
+        if not wanted(method, options.only):
             continue
         given = {**base, **changes}
         design = HpclDesign(resolve(HPCLNET.train_settings, given))
         found = found or sites_of(job, design)
-        notebook.run(method, seed, given, partial(_trial, job, design, *found))
-    if options.only and options.only not in "random forest":
+        name = method if options.epochs == USUAL else f"{method}, {options.epochs} epochs"
+        notebook.run(name, seed, given, partial(_trial, job, design, *found))
+    if not wanted(FOREST, options.only):
         return
     sites, divisions = found or sites_of(job, HpclDesign(resolve(HPCLNET.train_settings, base)))
     bands = sites.view.channels - TERRAIN
@@ -95,7 +100,7 @@ def _seed(job: Job, notebook: Notebook, seed: int, options: argparse.Namespace) 
     def plant() -> dict[str, float]:
         return forest(sites, divisions, channels, CONTEXT, seed)
 
-    notebook.run("random forest on colour, relief, slope and context", seed, {"seed": seed}, plant)
+    notebook.run(FOREST, seed, {"seed": seed}, plant)
 
 
 def _trial(

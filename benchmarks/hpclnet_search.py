@@ -24,7 +24,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from hpclnet_ablation import scene_job
-from segmentation import Notebook, Scores, measure, paired, sites_of
+from segmentation import Notebook, Scores, measure, paired, sites_of, wanted
 from terraweave.core.device import Device
 from terraweave.core.families.hpclnet import HPCLNET
 from terraweave.core.families.hpclnet.architecture import Architecture
@@ -162,7 +162,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", default="0,1")
-    parser.add_argument("--only", default="", help="words of the methods, with semicolons")
+    parser.add_argument(
+        "--only", default="", help="words of the methods, with semicolons; =NAME for a whole name"
+    )
     parser.add_argument("--thermal", default="train_thermal.tif")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -171,13 +173,12 @@ def main() -> None:
     title = f"HPCL-Net on {name}: a search, {options.epochs} epochs"
     stem = f"hpclnet_{name}_search" + ("" if options.epochs == 8 else f"_{options.epochs}")
     notebook = Notebook(stem, title)
-    words = options.only.split(";")
     with tempfile.TemporaryDirectory() as folder:
         job = scene_job(options.folder)
         warm = _with_bands(job, options.folder / options.thermal, Path(folder))
         for seed in (int(one) for one in options.seeds.split(",")):
             for method, change in CHANGES.items():
-                if any(word in method for word in words) and (warm or not change.thermal):
+                if wanted(method, options.only) and (warm or not change.thermal):
                     chosen = warm if change.thermal and warm else job
                     _run(notebook, chosen, method, change, seed, options.epochs)
     for method in CHANGES:

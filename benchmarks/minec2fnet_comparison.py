@@ -27,6 +27,7 @@ from segmentation import (
     paired,
     scored,
     sites_of,
+    wanted,
 )
 from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.design import FootprintDesign
@@ -60,7 +61,9 @@ def main() -> None:
     parser.add_argument("--fine-epochs", type=int, default=0, help="0: the tool's default")
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--only", default="", help="words of the methods, with commas")
+    parser.add_argument(
+        "--only", default="", help="words of the methods, with semicolons; =NAME for a whole name"
+    )
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -154,11 +157,6 @@ def _seed(notebook: Notebook, seed: int, options: argparse.Namespace) -> None:
             settings = resolve(MINEC2FNET.train_settings, given)
             design = FootprintDesign(settings, fine.teacher, fine=True)
             notebook.run(method, seed, given, partial(fine.trial, design))
-
-
-def wanted(method: str, only: str) -> bool:
-    """Whether one of the words `only`, with commas between them, is in the method's name."""
-    return any(word in method for word in only.split(","))
 
 
 if __name__ == "__main__":

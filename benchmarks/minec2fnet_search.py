@@ -19,8 +19,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from minec2fnet_comparison import SILENT, fine_of, wanted
-from segmentation import Notebook, Scores, paired
+from minec2fnet_comparison import SILENT, fine_of
+from segmentation import Notebook, Scores, paired, wanted
 from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.design import FootprintDesign
 from terraweave.core.settings import Value, resolve
@@ -69,7 +69,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--only", default="", help="words of the methods, with commas")
+    parser.add_argument(
+        "--only", default="", help="words of the methods, with semicolons; =NAME for a whole name"
+    )
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -227,6 +227,15 @@ class Notebook:
         return "\n".join(lines) + "\n"
 
 
+def wanted(method: str, only: str) -> bool:
+    """Whether one of the words `only`, with semicolons between, is in the method's name.
+
+    A word after “=” must be the whole name.
+    """
+    words = (word.strip() for word in only.split(";"))
+    return any(method == word[1:] if word[:1] == "=" else word in method for word in words)
+
+
 def paired(notebook: Notebook, one: str, other: str) -> str:
     """How much `one` has over `other` on the same seeds, in IoU."""
     scores = {
