@@ -13,6 +13,7 @@ from qgis.core import (
     QgsRectangle,
     QgsVectorLayer,
 )
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from .words import tr
@@ -97,9 +98,10 @@ class LabelCounter(QObject):
         ]
 
     def _leave(self) -> None:
-        for signal in self._signals():
-            signal.disconnect(self._changed)
-        if self._layer is not None:
+        # A layer that is gone has taken its connections along.
+        if self._layer is not None and not sip.isdeleted(self._layer):
+            for signal in self._signals():
+                signal.disconnect(self._changed)
             self._layer.willBeDeleted.disconnect(self._leave)
         self._layer, self._pending = None, []
         self._next.stop()

@@ -96,9 +96,9 @@ class Panel(QObject):
 
     @property
     def _moves(self) -> tuple:
-        """Saving tells of a new file alone, opening of a new folder, too."""
+        """What tells that the project may be in another folder; a signal of it is not enough."""
         project = QgsProject.instance()
-        return project.fileNameChanged, project.homePathChanged
+        return project.projectSaved, project.readProject, project.cleared, project.homePathChanged
 
     def close(self) -> None:
         """End the runs and take everything out of QGIS."""
@@ -121,7 +121,7 @@ class Panel(QObject):
     def _layers_added(self) -> None:
         self._guess_later.start()
 
-    def _moved(self) -> None:
+    def _moved(self, *_: object) -> None:
         """The project has another folder, beside which files are suggested."""
         self.dock.renew_files(self._named_files())
 
