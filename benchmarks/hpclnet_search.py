@@ -29,6 +29,7 @@ from terraweave.core.device import Device
 from terraweave.core.families.hpclnet import HPCLNET
 from terraweave.core.families.hpclnet.architecture import Architecture
 from terraweave.core.families.hpclnet.design import HpclDesign
+from terraweave.core.families.hpclnet.encoders import SmallEncoder
 from terraweave.core.families.hpclnet.network import Answer, HpclNet
 from terraweave.core.families.hpclnet.queues import SIZES
 from terraweave.core.families.hpclnet.statistics import Statistics
@@ -66,14 +67,27 @@ class EarlyMap(HpclNet):
         return self._seen
 
 
+class Shared(HpclNet):
+    """The image's encoder sees the terrain, too."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        """The same network, but for the first layer of the first encoder."""
+        super().__init__(architecture)
+        channels = architecture.image_bands + architecture.terrain_bands
+        self.encoders[0] = SmallEncoder(channels, architecture.width)
+
+    def _inputs(self, values: Tensor) -> list[Tensor]:
+        return [values, values[:, self.architecture.image_bands :]]
+
+
 class Trial(HpclDesign):
     """A training that differs in what settings do not offer."""
 
     def __init__(self, settings: Mapping[str, Value], contrast: Mapping[str, Any]) -> None:
-        """`contrast` replaces parts of the contrastive learning; `early` takes another map."""
+        """`contrast` replaces parts of the contrastive learning, and `network` the network."""
         super().__init__(settings)
         parts = dict(contrast)
-        self._early = bool(parts.pop("early", False))
+        self._kind: type[HpclNet] = parts.pop("network", HpclNet)
         self.contrast = replace(self.contrast, **parts)
 
     def trainee(
@@ -108,8 +122,7 @@ class Trial(HpclDesign):
 
     def network(self, architecture: Mapping[str, object]) -> nn.Module:
         """A network with random weights."""
-        kind = EarlyMap if self._early else HpclNet
-        return kind(Architecture.from_json(architecture))
+        return self._kind(Architecture.from_json(architecture))
 
 
 @dataclass(frozen=True)
@@ -142,7 +155,9 @@ CHANGES: dict[str, Change] = {
     "full, both sides": Change({}, {"both": True}),
     "full, both sides, λ 0.5": Change({"lambda_hpcl": 0.5}, {"both": True}),
     "full, both sides, λ 2": Change({"lambda_hpcl": 2.0}, {"both": True}),
-    "full, λ 0.5, map of stride 4": Change({"lambda_hpcl": 0.5}, {"early": True}),
+    "full, λ 0.5, map of stride 4": Change({"lambda_hpcl": 0.5}, {"network": EarlyMap}),
+    "stacked": Change({**SILENT, "variant": "stacked"}),
+    "fusion, terrain in both encoders": Change(SILENT, {"network": Shared}),
     "fusion, thermal band": Change(SILENT, thermal=True),
     "fusion, relative to 100 m": Change({**SILENT, "wide": 100.0}),
     "fusion, relative to 1000 m": Change({**SILENT, "wide": 1000.0}),
@@ -191,7 +206,7 @@ def main() -> None:
 
 def _run(notebook: Notebook, job: Job, method: str, change: Change, seed: int, epochs: int) -> None:
     given: dict[str, Value] = {"epochs": epochs, "seed": seed, "device": "cpu", **change.settings}
-    told = {**given, **{key: repr(value) for key, value in change.contrast.items()}}
+    told = {**given, **{key: _named(value) for key, value in change.contrast.items()}}
 
     def trial() -> Scores:
         design = Trial(resolve(HPCLNET.train_settings, given), change.contrast)
@@ -199,6 +214,10 @@ def _run(notebook: Notebook, job: Job, method: str, change: Change, seed: int, e
         return {**scores, **design.likeness}
 
     notebook.run(method, seed, told, trial)
+
+
+def _named(value: object) -> str:
+    return value.__name__ if isinstance(value, type) else repr(value)
 
 
 def _with_bands(job: Job, other: Path, folder: Path) -> Job | None:
