@@ -80,6 +80,23 @@ class Shared(HpclNet):
         return [values, values[:, self.architecture.image_bands :]]
 
 
+class Batched(HpclNet):
+    """Normalised over the batch: a window of steep ground stays steep."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        """The same weights."""
+        super().__init__(architecture)
+        _normalise_batches(self)
+
+
+def _normalise_batches(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, nn.GroupNorm):
+            setattr(module, name, nn.BatchNorm2d(child.num_channels))
+        else:
+            _normalise_batches(child)
+
+
 class Trial(HpclDesign):
     """A training that differs in what settings do not offer."""
 
@@ -158,6 +175,7 @@ CHANGES: dict[str, Change] = {
     "full, λ 0.5, map of stride 4": Change({"lambda_hpcl": 0.5}, {"network": EarlyMap}),
     "stacked": Change({**SILENT, "variant": "stacked"}),
     "fusion, terrain in both encoders": Change(SILENT, {"network": Shared}),
+    "fusion, normalised over the batch": Change(SILENT, {"network": Batched}),
     "fusion, thermal band": Change(SILENT, thermal=True),
     "fusion, relative to 100 m": Change({**SILENT, "wide": 100.0}),
     "fusion, relative to 1000 m": Change({**SILENT, "wide": 1000.0}),
