@@ -11,7 +11,7 @@ from qgis.PyQt.QtWidgets import QApplication, QFrame, QLabel, QSizePolicy, QWidg
 from ..core.card import Card, CardInput, read_card
 from ..core.errors import ModelFileError
 from .looks import THEME_EVENTS, problem_color, quiet_color
-from .words import tr
+from .words import spoken, tr
 
 _MOST_CLASSES = 60
 _MOST_FACTS = 12
@@ -64,7 +64,7 @@ class CardView(QLabel):
             self.setText(card_page(self.card, self._quiet, everything=self._all))
         except ModelFileError as error:
             color = problem_color(QApplication.palette()).name()
-            self.setText(f'<span style="color:{color}">{escape(str(error))}</span>')
+            self.setText(f'<span style="color:{color}">{escape(spoken(str(error)))}</span>')
         self.show()
 
     def _turn(self) -> None:

@@ -25,7 +25,7 @@ from .run import RunQueue
 from .runs_page import RunsPage
 from .steps import Step, fresh_algorithm, offered_steps, step_id
 from .welcome import WelcomePage
-from .words import tr
+from .words import spoken, tr
 
 if TYPE_CHECKING:
     from qgis.PyQt.QtCore import QMimeData
@@ -119,7 +119,7 @@ class Dock(QgsDockWidget):
         try:
             card = read_card(path)
         except ModelFileError as error:
-            self.refused_file.emit(str(error))
+            self.refused_file.emit(spoken(str(error)))
             return
         if not self._filled:
             self.refresh()
@@ -212,7 +212,7 @@ class Dock(QgsDockWidget):
             return
         family = self.family
         self.purpose.setText(tr(family.purpose) + ".")
-        self.task.setToolTip(f"<p>{tr(family.help)}</p>")
+        self.task.setToolTip(f"<p>{spoken(family.help)}</p>")
         # Whoever opens the panel begins with the first step.
         begun = self.tabs.count() > 1
         before = self.tabs.tabText(self.tabs.currentIndex()) if begun else ""

@@ -16,7 +16,7 @@ from qgis.PyQt.QtWidgets import (
 
 from .amounts import counts, duration, size
 from .remark import Remark
-from .words import tr
+from .words import spoken, tr
 
 # From this share of what is free on, it may not suffice.
 _TIGHT = 0.9
@@ -121,7 +121,7 @@ def shortage(values: Mapping[str, object]) -> str:
 
 def caveat(values: Mapping[str, object]) -> str:
     """That it is an estimate, and why this device was chosen."""
-    reason = str(values.get("DEVICE_REASON") or "")
+    reason = spoken(str(values.get("DEVICE_REASON") or ""))
     promise = tr(
         "An estimate from trying the network for a moment; other programs and the scene itself "
         "change it."

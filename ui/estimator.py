@@ -11,7 +11,7 @@ from .feedback import EstimateFeedback
 from .form import ParameterForm
 from .run import Run, RunQueue
 from .steps import fresh_algorithm
-from .words import tr
+from .words import spoken, tr
 
 _WAIT_MILLISECONDS = 1200
 
@@ -127,10 +127,10 @@ class Estimator(QObject):
         if run is not self._run:
             return
         told = run.feedback.estimate if isinstance(run.feedback, EstimateFeedback) else None
-        self.warnings = [text for kind, text in run.story.lines if kind == "warning"]
+        self.warnings = [spoken(text) for kind, text in run.story.lines if kind == "warning"]
         self.values = told or {}
         why = run.story.error or tr("It was stopped.")
-        self.problem = "" if told else why.splitlines()[0]
+        self.problem = "" if told else spoken(why.splitlines()[0])
         self._run = None
         self._set(Asking.TOLD if told else Asking.FAILED)
 

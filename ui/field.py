@@ -24,7 +24,7 @@ from qgis.PyQt.QtWidgets import QApplication, QComboBox, QVBoxLayout, QWidget
 
 from .project import pixel_metres
 from .remark import Remark
-from .words import tr
+from .words import spoken, tr
 
 MODEL_SUFFIX = ".safetensors"
 
@@ -163,7 +163,7 @@ class Field(QWidget):
         return "" if self.required or self.definition.isDestination() else tr(" (optional)")
 
     def _tip(self) -> str:
-        return f"<p>{tr(self.definition.help())}</p>" if self.definition.help() else ""
+        return f"<p>{spoken(self.definition.help())}</p>" if self.definition.help() else ""
 
     def _value_changed(self) -> None:
         if not self._filling:

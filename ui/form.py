@@ -130,7 +130,7 @@ class ParameterForm(QWidget):
                 if any(quoted.format(layer.name()) in sentence for layer in field.layers()):
                     return name
         models = (name for name, field in self.fields.items() if field.takes_model)
-        return next((name for name in models if "model" in sentence), "")
+        return next((name for name in models if "model" in sentence.lower()), "")
 
     def _field(self, definition: Any) -> Field:  # noqa: ANN401 - sip types have no stubs
         wrapper = QgsGui.processingGuiRegistry().createParameterWidgetWrapper(

@@ -19,7 +19,7 @@ from .results import loading, outcome_of
 from .run import Run, RunQueue, State
 from .runs_page import open_report
 from .steps import fresh_algorithm
-from .words import tr, use_language
+from .words import spoken, tr, use_language
 
 if TYPE_CHECKING:
     from .step_page import StepPage
@@ -179,7 +179,7 @@ class Panel(QObject):
             self._loading.append((run, loading(run)))
             self._load_later.start()
         elif run.state is State.FAILED:
-            self._warn(run.story.error.splitlines()[0])
+            self._warn(spoken(run.story.error.splitlines()[0]))
 
     def _load(self) -> None:
         """Load one layer of those that runs have made; the next one in the next turn."""

@@ -125,7 +125,9 @@ def _is_drawn_by(layer: QgsMapLayer, renderer: type) -> bool:
 def _taken(run: Run, path: str) -> QgsMapLayer | None:
     layer = QgsProcessingUtils.mapLayerFromString(path, run.context, True)
     if layer is None or not layer.isValid():
-        run.story.lines.append(("warning", f"The result “{path}” could not be opened as a layer."))
+        run.story.lines.append(
+            ("warning", tr("The result “{}” could not be opened as a layer.").format(path))
+        )
         return None
     # The context owns what it has loaded; a file that was open already belongs to the project.
     return run.context.takeResultLayer(layer.id()) or layer

@@ -16,6 +16,7 @@ from qgis.PyQt.QtCore import QEventLoop, QObject, QTimer, pyqtSignal
 
 from .feedback import RunFeedback
 from .story import Story
+from .words import tr
 
 _LOOK_MILLISECONDS = 150
 
@@ -123,7 +124,7 @@ class Run(QObject):
         if state is State.DONE:
             self.story.fraction = 1.0
         if state is State.FAILED and not self.story.error:
-            self.story.error = "The run failed and did not say why; its log may tell more."
+            self.story.error = tr("The run failed and did not say why; its log may tell more.")
         self.changed.emit()
         self.ended.emit()
 

@@ -21,7 +21,7 @@ from .curves import CurvesWidget, series_of
 from .looks import quiet_color
 from .remark import Remark
 from .story import Story
-from .words import tr
+from .words import spoken, tr
 
 _MOST_LINES = 5000
 _MOST_WARNINGS = 5
@@ -116,9 +116,9 @@ class RunView(QWidget):
         self.bar.setValue(round(_BAR_STEPS * story.fraction))
         self.cancel.setVisible(running)
         self.bar.setVisible(running)
-        self.error.say(story.error)
+        self.error.say(spoken(story.error))
         warned = dict.fromkeys(text for kind, text in story.lines if kind == "warning")
-        self.warnings.say("\n".join(list(warned)[-_MOST_WARNINGS:]))
+        self.warnings.say(spoken("\n".join(list(warned)[-_MOST_WARNINGS:])))
         self._show_curves(story, epochs)
         self._show_lines(story)
 
@@ -151,7 +151,7 @@ def stage_line(state: str, story: Story, *, running: bool) -> str:
     """The stage and the time left in words, or how the run ended."""
     if not running:
         return tr(state)
-    stage = tr(story.stage) if story.stage else tr(state)
+    stage = spoken(story.stage) if story.stage else tr(state)
     if story.seconds_left is None:
         return stage
     return f"{stage}: {time_left(story.seconds_left)}"

@@ -11,7 +11,7 @@ from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout, QWi
 from .remark import Remark
 from .run import Run, RunQueue, State
 from .run_view import RunView
-from .words import tr
+from .words import spoken, tr
 
 
 class WelcomePage(QWidget):
@@ -65,7 +65,7 @@ class WelcomePage(QWidget):
 
     def explain(self, reason: str) -> None:
         """Say why there is no worker, and once look at what would be done about it."""
-        self.reason.say(reason)
+        self.reason.say(spoken(reason))
         if not self._planned:
             self._planned = True
             self._start({"ACTION": "plan"})
@@ -107,7 +107,7 @@ class WelcomePage(QWidget):
         if run is not self._run:
             return
         if run.parameters.get("ACTION") == "plan":
-            plan = str(run.results.get("PLAN", "")) or run.story.error
+            plan = spoken(str(run.results.get("PLAN", "")) or run.story.error)
             self.plan.setText("".join(f"<p>{escape(line)}</p>" for line in plan.splitlines()))
             self._queue.forget(run)
         elif run.state is State.DONE:

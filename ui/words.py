@@ -6,6 +6,7 @@ each, in the same order in every language unless the translation numbers them: {
 
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -52,26 +53,42 @@ def spoken(text: str) -> str:
     return "\n".join(_spoken_line(line) for line in text.split("\n"))
 
 
+def unspoken(text: str) -> list[str]:
+    """The sentences of `text` that the language in use has no words for."""
+    parts = (part for line in text.split("\n") for part in _parts(line))
+    return [sentence for sentence, found in parts if found is None and sentence.strip()]
+
+
 def _spoken_line(line: str) -> str:
-    """A line, of which the longest known parts are spoken."""
-    sentences, said = _SENTENCE_END.split(line), []
+    return " ".join(sentence if found is None else found for sentence, found in _parts(line))
+
+
+def _parts(line: str) -> Iterator[tuple[str, str | None]]:
+    """The longest parts of a line that are known, and single sentences that are not."""
+    sentences = _SENTENCE_END.split(line)
     while sentences:
         for count in range(len(sentences), 0, -1):
-            found = _known(" ".join(sentences[:count]))
+            whole = " ".join(sentences[:count])
+            found = _known(whole)
             if found is not None:
+                yield whole, found
                 break
-        said.append(_titled(sentences[0]) if found is None else found)
+        else:
+            count = 1
+            yield sentences[0], _titled(sentences[0])
         del sentences[:count]
-    return " ".join(said)
 
 
-def _titled(sentence: str) -> str:
-    """What is before and after a colon, each for itself."""
+def _titled(sentence: str) -> str | None:
+    """What is before and after a colon, each for itself; None where neither is known."""
     head, colon, tail = sentence.partition(": ")
     if not colon:
-        return sentence
-    inner = _known(tail) or (f"{tr(tail[:-1])}." if tail.endswith(".") else tr(tail))
-    return f"{_known(head) or head}{colon}{inner}"
+        return None
+    first, second = _known(head), _known(tail)
+    if second is None and tail.endswith("."):
+        bare = _known(tail[:-1])
+        second = f"{bare}." if bare is not None else None
+    return f"{first or head}{colon}{second or tail}" if first or second else None
 
 
 def _known(text: str) -> str | None:
@@ -81,7 +98,7 @@ def _known(text: str) -> str | None:
     for pattern, translated in _patterns():
         found = pattern.fullmatch(text)
         if found is not None:
-            return translated.format(*(tr(value) for value in found.groups()))
+            return translated.format(*(_known(value) or value for value in found.groups()))
     return None
 
 

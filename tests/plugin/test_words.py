@@ -1,11 +1,14 @@
 """The tools in another language."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 from qgis.core import QgsApplication
+from terraweave.core.families import FAMILIES
 from terraweave.plugin.algorithms import all_algorithms
-from terraweave.ui.words import spoken, use_language
+from terraweave.ui.words import spoken, unspoken, use_language
 
 # The same word in both languages.
 SAME = {"Checkpoint", "Diagnose", "Python", "Kappa", "Name"}
@@ -35,6 +38,31 @@ def test_titles_and_labels_of_all_tools_are_german(german: None) -> None:
     unspoken = (spoken & plain) - SAME
     # A family that has just come brings words that nobody has translated yet.
     assert len(unspoken) < 0.1 * len(plain), sorted(unspoken)
+
+
+def sentences() -> set[str]:
+    """All that the tools say of themselves in English: helps, summaries, the page beside a form."""
+    use_language("en")
+    found = set()
+    for tool in (one.create() for one in all_algorithms()):
+        found |= {tool.shortDescription()}
+        # Titles have the parameter's id behind them.
+        page = re.sub(r" \([A-Z]+\)</b>", "</b>", tool.shortHelpString())
+        found |= set(unescape(re.sub(r"<[^>]+>:? ?", "\n", page)).split("\n"))
+        for one in tool.parameterDefinitions():
+            found |= set(one.help().split("\n"))
+    return found
+
+
+def test_every_sentence_of_help_is_german(german: None) -> None:
+    english = sentences()
+    use_language("de")
+    unknown = {one: unspoken(one) for one in english if unspoken(one)}
+    # What the sources of the families are called, and their addresses.
+    sources = [family.reference for family in FAMILIES.values()]
+    cited = " ".join(f"{one.citation} {one.url}" for one in sources)
+    missing = {one: what for one, what in unknown.items() if not all(w in cited for w in what)}
+    assert missing == {}
 
 
 def test_ids_are_the_same_in_every_language(german: None) -> None:
