@@ -176,7 +176,7 @@ def _flattened(facts: Mapping[str, object]) -> dict[str, object]:
 
 
 def _worded(key: str) -> str:
-    return tr(str(key).replace("_", " "))
+    return spoken(str(key).replace("_", " "))
 
 
 def _spoken(value: str | float) -> str:

@@ -98,7 +98,7 @@ def _known(text: str) -> str | None:
     for pattern, translated in _patterns():
         found = pattern.fullmatch(text)
         if found is not None:
-            return translated.format(*(_known(value) or value for value in found.groups()))
+            return translated.format(*map(_spoken_line, found.groups()))
     return None
 
 

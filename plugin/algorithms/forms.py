@@ -21,6 +21,8 @@ from ...ui.words import spoken, tr
 
 _INTEGER = Qgis.ProcessingNumberParameterType.Integer
 _DOUBLE = Qgis.ProcessingNumberParameterType.Double
+# What one enters: centimetres, and no part of a square metre worth telling.
+_DECIMALS = {"m": 2, "m²": 1}
 
 
 def parameter_of(setting: Setting) -> QgsProcessingParameterDefinition:
@@ -51,10 +53,22 @@ def _bare_parameter(setting: Setting) -> QgsProcessingParameterDefinition:
         number.setMinimum(setting.minimum)
     if setting.maximum is not None:
         number.setMaximum(setting.maximum)
-    if isinstance(default, float) and default and abs(default) < 0.01:
-        # Otherwise the form would round small steps away.
-        number.setMetadata({"widget_wrapper": {"decimals": 8}})
+    decimals = _decimals(setting)
+    if decimals is not None:
+        number.setMetadata({"widget_wrapper": {"decimals": decimals}})
     return number
+
+
+def _decimals(setting: Setting) -> int | None:
+    """How many decimals the form shows, or None for as many as QGIS does."""
+    if not isinstance(setting.default, float):
+        return None
+    if 0.0 < abs(setting.default) < 0.01:
+        # Otherwise the form would round small steps away.
+        return 8
+    if setting.unit in _DECIMALS:
+        return _DECIMALS[setting.unit]
+    return 3 if setting.maximum is not None and setting.maximum <= 1.0 else None
 
 
 def _setting_help(setting: Setting) -> str:

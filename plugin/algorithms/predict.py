@@ -22,6 +22,7 @@ from ...core.card import Card
 from ...core.errors import InputError
 from ...core.family import Family
 from ...core.job import Extent, Job
+from ...ui.words import tr
 from ..checks import check_card_bands, check_images, check_model, check_output
 from ..sources import PreparedRaster, wkt
 from ..styling import (
@@ -181,7 +182,7 @@ class PredictAlgorithm(TerraweaveAlgorithm):
 
         Maps of a single class have no colour for their background.
         """
-        subject = self.family.purpose.split(" from ")[0]
+        subject = tr(self.family.purpose.split(" from ")[0])
         binary = self.family.binary
         sure = (
             ("probability", probability_style()) if binary else ("confidence", confidence_style())
@@ -189,9 +190,9 @@ class PredictAlgorithm(TerraweaveAlgorithm):
         areas = ("areas", outline_style()) if binary else ("polygons", polygon_style(card.classes))
         return {
             "CLASSES": (subject, class_raster_style(card.classes)),
-            "CONFIDENCE": (f"{subject}, {sure[0]}", sure[1]),
-            "POLYGONS": (f"{subject}, {areas[0]}", areas[1]),
-            **{one.key: (one.title, shade_style()) for one in self.family.extra_outputs},
+            "CONFIDENCE": (f"{subject}, {tr(sure[0])}", sure[1]),
+            "POLYGONS": (f"{subject}, {tr(areas[0])}", areas[1]),
+            **{one.key: (tr(one.title), shade_style()) for one in self.family.extra_outputs},
         }
 
     @property
