@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtGui import QTextCursor
+from qgis.PyQt.QtCore import QEvent, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QShowEvent, QTextCursor
 from qgis.PyQt.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -18,7 +18,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from .curves import CurvesWidget, series_of
-from .looks import quiet_color
+from .looks import THEME_EVENTS, quiet_color
 from .remark import Remark
 from .story import Story
 from .words import spoken, tr
@@ -38,6 +38,7 @@ class RunView(QWidget):
         super().__init__(parent)
         self._lines_shown = 0
         self._epochs_shown = -1
+        self._figures: list[tuple[str, str]] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.title = QLabel()
@@ -98,6 +99,7 @@ class RunView(QWidget):
 
     def show_figures(self, figures: Sequence[tuple[str, str]]) -> None:
         """Show what the run gave back in numbers: name and value of each."""
+        self._figures = list(figures)
         quiet = quiet_color(QApplication.palette()).name()
         rows = "".join(
             f'<tr><td style="color:{quiet}">{escape(name)}&nbsp;&nbsp;</td>'
@@ -106,6 +108,17 @@ class RunView(QWidget):
         )
         self.figures.setText(f'<table cellspacing="0">{rows}</table>' if rows else "")
         self.figures.setVisible(bool(rows))
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() in THEME_EVENTS and self._figures:
+            self.show_figures(self._figures)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Follow a theme that QGIS has changed in between: its palette comes after its events."""
+        super().showEvent(event)
+        self.show_figures(self._figures)
 
     def show_story(
         self, title: str, state: str, story: Story, *, running: bool, epochs: int

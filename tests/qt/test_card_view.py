@@ -1,6 +1,7 @@
 """The card of a model file on the screen."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,23 @@ def test_no_file_shows_nothing(app: QApplication) -> None:
     view.show_file("/nowhere/m.safetensors")
     assert "There is no model file" in view.text()
     view.deleteLater()
+
+
+def test_a_card_unfolds_and_folds_again(app: QApplication, tmp_path: Path) -> None:
+    view = CardView()
+    view.show_file(str(write_model(tmp_path / "m.safetensors", CARD)))
+    assert "0.1.0" not in view.text()
+    view.linkActivated.emit("#turn")
+    assert "0.1.0" in view.text()
+    view.linkActivated.emit("#turn")
+    assert "0.1.0" not in view.text()
+    view.deleteLater()
+
+
+def test_the_scores_of_a_single_class_come_first() -> None:
+    own = {"value": 1, "iou": 0.25, "f1": 0.4}
+    metrics = {"overall_accuracy": 0.9, "classes": [{"value": 2, "iou": 0.75}, own]}
+    page = card_page(replace(CARD, classes=CARD.classes[:1], metrics=metrics), "#777777")
+    assert page.index("IoU of the class") < page.index("overall accuracy")
+    assert "0.25" in page
+    assert "0.75" not in page

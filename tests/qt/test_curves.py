@@ -20,6 +20,12 @@ def test_losses_and_scores_are_told_apart() -> None:
     assert scores == [Series("kappa", ((1.0, 0.2), (2.0, 0.5)))]
 
 
+def test_a_threshold_is_no_score() -> None:
+    assert series_of([{"epoch": 1, "iou": 0.4, "threshold": 0.6}])[1] == [
+        Series("iou", ((1.0, 0.4),))
+    ]
+
+
 def test_undefined_numbers_are_left_out() -> None:
     losses, _ = series_of(EPOCHS)
     assert losses[0].points == ((1.0, 1.5), (2.0, 1.0))

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+from qgis.PyQt.QtCore import QEvent
+from qgis.PyQt.QtGui import QColor, QPalette
 from qgis.PyQt.QtWidgets import QApplication
 from terraweave.ui.run_view import RunView, stage_line, time_left
 from terraweave.ui.story import Story
@@ -74,3 +76,30 @@ def test_the_cancel_button_asks(view: RunView) -> None:
 def test_title_is_no_markup(view: RunView) -> None:
     show(view, Story())
     assert view.title.text() == "<b>A &lt;run&gt;</b>"
+
+
+def test_figures_are_shown_as_a_table_and_are_no_markup(view: RunView) -> None:
+    view.show_figures([("IoU <of the class>", "0.500")])
+    assert "IoU &lt;of the class&gt;" in view.figures.text()
+    assert not view.figures.isHidden()
+    view.clear()
+    assert view.figures.isHidden()
+
+
+def test_figures_follow_the_theme(app: QApplication, view: RunView) -> None:
+    view.show_figures([("IoU", "0.500")])
+    before, light = view.figures.text(), QApplication.palette()
+    dark = QPalette(QColor("#202020"))
+    QApplication.setPalette(dark)
+    QApplication.sendEvent(view, QEvent(QEvent.Type.PaletteChange))
+    assert view.figures.text() != before
+    QApplication.setPalette(light)
+
+
+def test_warnings_are_said_once_and_outside_the_log(view: RunView) -> None:
+    story = Story(lines=[("info", "first"), ("warning", "Careful."), ("warning", "Careful.")])
+    show(view, story)
+    assert view.warnings.text() == "Careful."
+    assert not view.warnings.isHidden()
+    view.clear()
+    assert view.warnings.isHidden()

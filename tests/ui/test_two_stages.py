@@ -8,6 +8,7 @@ from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.gui import QgisInterface
 from terraweave.core.families import FAMILIES
 from terraweave.plugin.provider import TerraweaveProvider
+from terraweave.ui.estimator import Asking
 from terraweave.ui.guesses import model_field
 from terraweave.ui.panel import Panel
 from terraweave.ui.run import Run, State
@@ -115,6 +116,10 @@ def test_a_model_is_trained_refined_and_applied(panel: Panel, until: Until, tmp_
     assert model_field(refine.form).value() == taught.results["MODEL"]
     assert model_field(refine.form).remark.text().startswith("Guessed")
     shorten(refine, tmp_path)
+    refine.estimator.ask()
+    until(lambda: refine.estimator.state in (Asking.TOLD, Asking.FAILED))
+    assert refine.estimator.state is Asking.TOLD, refine.estimator.problem
+    assert "windows" in refine.estimate.details.text()
     refined = run_of(panel, refine, until)
     panel.dock.show_model(refined.results["MODEL"])
     predict = panel.dock.page("predict")
