@@ -1,9 +1,12 @@
 """Convolutions as both segmenting networks are built of them; each says how it normalises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+LEAST_BATCH = 8
+"""Windows at once from which on a batch says what is usual."""
 
 Norm = Callable[[int], nn.Module]
 """Makes the normalisation of so many channels."""
@@ -63,3 +66,27 @@ class Residual(nn.Module):
         """(b, channel, row, column), `stride` times smaller."""
         result: Tensor = F.relu(self.body(features) + self.shortcut(features))
         return result
+
+
+def normalisation_for(batch: int) -> str:
+    """How a network that trains with so many windows at once normalises: `batch` or `group`.
+
+    Over a batch, a window that is steep as a whole stays so. Groups of one window's channels lose
+    that, which helps where scenes differ in brightness, and need no other windows.
+    """
+    return "batch" if batch >= LEAST_BATCH else "group"
+
+
+def normalised(network: nn.Module, normalisation: str) -> None:
+    """Let a network that was built with groups normalise as asked, in place."""
+    if normalisation == "batch":
+        for name, child in network.named_children():
+            if isinstance(child, nn.GroupNorm):
+                setattr(network, name, nn.BatchNorm2d(child.num_channels))
+            else:
+                normalised(child, normalisation)
+
+
+def batch_norms(network: nn.Module) -> Iterator[nn.BatchNorm2d]:
+    """Everything in a network that counts what is usual."""
+    return (one for one in network.modules() if isinstance(one, nn.BatchNorm2d))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ResourceError
+from ..nn.blocks import batch_norms
 from ..nn.decay import ParameterGroup
 from ..progress import Progress
 from .checkpoint import Checkpoint
@@ -171,12 +172,17 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = plan.learning_rate * plan.rate(done)
     optimizer.zero_grad(set_to_none=True)
+    counted = [one for part in batch_norms(trainee.network) for one in part.buffers()]
+    before = [one.clone() for one in counted]
     loss = trainee.loss(epoch, step)
-    if not bool(torch.isfinite(loss)):
-        return None
-    loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(trainee.network.parameters(), plan.clip)
-    if not bool(torch.isfinite(norm)):
+    finite = bool(torch.isfinite(loss))
+    if finite:
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(trainee.network.parameters(), plan.clip)
+        finite = bool(torch.isfinite(norm))
+    if not finite:
+        for one, value in zip(counted, before, strict=True):
+            one.copy_(value)
         return None
     optimizer.step()
     return float(loss.detach())

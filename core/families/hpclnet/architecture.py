@@ -1,6 +1,7 @@
 """The numbers that define an HPCL-Net; torch-free, and safe to read from a stranger's file."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 from ...architecture import numbers_in
@@ -9,6 +10,7 @@ from .settings import STRIDES
 
 VARIANTS = ("fusion", "image", "dem", "stacked")
 PROFILES = tuple(STRIDES)
+NORMALISATIONS = ("group", "batch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class Architecture:
 
     `variant` is `fusion`, or what it is compared with: one input only, or both stacked before one
     encoder. `width` is that of the small profile's first level. `working_gsd` is in metres, `wide`
-    the metres that relative elevation is measured over.
+    the metres that relative elevation is measured over. `normalisation` is `batch`, or `group` for
+    small batches (and in models from before there was a choice).
 
     Raises:
         ModelFileError: a number is out of bounds. The bounds keep the network below 0.5 GB
@@ -32,6 +35,7 @@ class Architecture:
     window: int = 128
     working_gsd: float = 4.0
     wide: float = 250.0
+    normalisation: str = "group"
 
     def __post_init__(self) -> None:
         """Refuse what no network of ours has."""
@@ -45,7 +49,12 @@ class Architecture:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise _unusable(name, value, f"give a whole number from {least} to {most}")
-        for name, options in {"profile": PROFILES, "variant": VARIANTS}.items():
+        choices = {
+            "profile": PROFILES,
+            "variant": VARIANTS,
+            "normalisation": NORMALISATIONS,
+        }
+        for name, options in choices.items():
             value = getattr(self, name)
             if value not in options:
                 raise _unusable(name, value, f"choose {', '.join(options)}")
@@ -80,6 +89,8 @@ class Architecture:
         Raises:
             ModelFileError: a number is missing, unknown or out of bounds.
         """
+        if isinstance(data, Mapping):
+            data = {"normalisation": "group", **data}
         return cls(**numbers_in(data, {field.name for field in fields(cls)}))
 
 

@@ -10,6 +10,7 @@ from ...card import Band, Card, CardInput
 from ...device import Device
 from ...errors import InputError
 from ...family import Family
+from ...nn.blocks import normalisation_for
 from ...scene.source import Mask, RasterFacts
 from ...segmentation.design import Effort
 from ...segmentation.earlier import Earlier, read_earlier
@@ -134,6 +135,7 @@ class HpclDesign:
             window=self.effort.window,
             working_gsd=sites.gsd,
             wide=float(settings["wide"]),
+            normalisation=normalisation_for(self.effort.batch),
         ).to_json()
 
     def inputs(self, sites: Sites, statistics: Statistics) -> tuple[CardInput, ...]:

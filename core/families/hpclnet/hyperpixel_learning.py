@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ...nn.blocks import normalised
 from .contrast import TEMPERATURE, contrastive_loss
 from .hyperpixels import (
     BACK_EDGE as KIND_BACK_EDGE,
@@ -59,7 +60,9 @@ class HyperpixelLearning:
         device = next(network.parameters()).device
         self._stride = network.fused_stride
         self._contrast = contrast
-        self.projector = Projector(network.fused_channels, architecture.embedding).to(device)
+        self.projector = Projector(network.fused_channels, architecture.embedding)
+        normalised(self.projector, architecture.normalisation)
+        self.projector.to(device)
         self._embedder = Embedder(network, self.projector)
         self._slow = (
             MomentumEncoder(self._embedder, momentum_for(steps))

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...nn.blocks import normalised
 from .architecture import Architecture
 from .blocks import Conv, norm
 from .encoders import ResNetEncoder, SmallEncoder
@@ -140,6 +141,7 @@ class HpclNet(nn.Module):
         self.decoder = Decoder(skips, deepest, architecture.stride)
         self.fused_channels = deepest
         self.fused_stride = architecture.stride
+        normalised(self, architecture.normalisation)
 
     def forward(self, values: Tensor) -> Tensor:
         """Logits (b, row, column) of standardised channels (b, image + terrain, row, column)."""
