@@ -4,7 +4,10 @@ import pytest
 import torch
 from terraweave.core.errors import ModelFileError
 from terraweave.core.families.hpclnet.architecture import VARIANTS, Architecture
+from terraweave.core.families.hpclnet.hyperpixel_learning import Contrast, HyperpixelLearning
 from terraweave.core.families.hpclnet.network import Attention, Fusion, HpclNet, Projector
+from terraweave.core.nn.blocks import normalisation_for
+from torch import nn
 
 
 def small(**numbers: object) -> Architecture:
@@ -127,3 +130,25 @@ def test_an_architecture_survives_the_card() -> None:
         Architecture.from_json({key: value for key, value in data.items() if key != "width"})
     with pytest.raises(ModelFileError, match="unknown number “depth”"):
         Architecture.from_json({**data, "depth": 3})
+
+
+def test_models_from_before_there_was_a_choice_normalise_over_groups() -> None:
+    data = small().to_json()
+    del data["normalisation"]
+    assert Architecture.from_json(data).normalisation == "group"
+    with pytest.raises(ModelFileError, match="normalisation = 'layer'; choose group, batch"):
+        small(normalisation="layer")
+
+
+@pytest.mark.parametrize(
+    ("batch", "kind", "other"),
+    [(8, nn.BatchNorm2d, nn.GroupNorm), (7, nn.GroupNorm, nn.BatchNorm2d)],
+)
+def test_large_batches_are_normalised_as_one(
+    batch: int, kind: type[nn.Module], other: type[nn.Module]
+) -> None:
+    network = HpclNet(small(normalisation=normalisation_for(batch)))
+    projector = HyperpixelLearning(network, Contrast(), 10).projector
+    for one in (network, projector):
+        assert any(isinstance(part, kind) for part in one.modules())
+        assert not any(isinstance(part, other) for part in one.modules())
