@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from qgis.gui import QgisInterface, QgsDockWidget
-from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtCore import QTimer, pyqtSignal
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
 from qgis.PyQt.QtWidgets import (
     QComboBox,
@@ -60,6 +60,10 @@ class Dock(QgsDockWidget):
         self._pages: dict[str, StepPage] = {}
         # Empty pages whose form nobody has looked at, and the steps they stand for.
         self._waiting: dict[QWidget, Step] = {}
+        self._fill_later = QTimer(self)
+        self._fill_later.setSingleShot(True)
+        self._fill_later.setInterval(0)
+        self._fill_later.timeout.connect(self._go_on)
         self.runs = RunsPage(queue)
         self.runs.apply_wanted.connect(self.show_model)
         self.runs.show_wanted.connect(self.show_wanted)
@@ -100,7 +104,7 @@ class Dock(QgsDockWidget):
             self.refresh()
         waiting = [one for one, step in self._waiting.items() if step.tool == tool]
         for empty in waiting:
-            self._fill_tab(self.tabs.indexOf(empty))
+            self._swap(empty)
         shown = {self.tabs.widget(place) for place in range(self.tabs.count())}
         pages = (page for page in self._pages.values() if page in shown)
         found = next((page for page in pages if page.step.tool == tool), None)
@@ -238,12 +242,29 @@ class Dock(QgsDockWidget):
         self.tabs.addTab(page, tr(step.title))
 
     def _fill_tab(self, place: int) -> None:
-        """Lay out the form of a tab that somebody opens; all at once would hold QGIS up."""
-        empty = self.tabs.widget(place)
-        step = self._waiting.pop(empty, None)
+        """Soon lay out the form of a tab that somebody opens."""
+        if self.tabs.widget(place) in self._waiting:
+            self._fill_later.start()
+
+    def _go_on(self) -> None:
+        """Make the page in front in one turn of the event loop, and show it in the next.
+
+        Both at once would hold QGIS up.
+        """
+        empty = self.tabs.currentWidget()
+        step = self._waiting.get(empty)
         if step is None:
             return
-        page = self._page(step)
+        if self._page_key(step) in self._pages:
+            self._swap(empty)
+        else:
+            self._page(step)
+            self._fill_later.start()
+
+    def _swap(self, empty: QWidget) -> None:
+        """Put a page where its step has an empty one."""
+        step = self._waiting.pop(empty)
+        page, place = self._page(step), self.tabs.indexOf(empty)
         shown = self.tabs.currentIndex() == place
         self.tabs.blockSignals(True)
         self.tabs.removeTab(place)

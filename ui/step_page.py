@@ -12,7 +12,7 @@ from qgis.core import (
     QgsSettings,
 )
 from qgis.gui import QgisInterface
-from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtCore import Qt, QTimer, pyqtSignal
 from qgis.PyQt.QtGui import QHideEvent, QShowEvent
 from qgis.PyQt.QtWidgets import (
     QFrame,
@@ -62,7 +62,12 @@ class StepPage(QWidget):
         self.step = step
         self.family = family
         self._iface = iface
-        self._stale = False
+        # Nothing is guessed before somebody looks.
+        self._stale = True
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.freshen)
         self.form = ParameterForm(algorithm, iface)
         self.card = CardView(self)
         self.estimate = EstimateView(self)
@@ -74,10 +79,8 @@ class StepPage(QWidget):
         self.form.checked.connect(self._say_state)
         self._add_model_tools()
         self._suggest_files()
-        self.guess()
         self.labelling = self._make_labelling()
         order_tabs(self)
-        self.form.check()
 
     @property
     def title(self) -> str:
@@ -239,7 +242,7 @@ class StepPage(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """The page has come to the front."""
         super().showEvent(event)
-        self.freshen()
+        self._soon.start()
         self._say_state()
 
     def hideEvent(self, event: QHideEvent | None) -> None:

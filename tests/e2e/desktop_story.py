@@ -11,109 +11,41 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+import terraweave
 from qgis.core import QgsApplication, QgsProject
-from qgis.PyQt.QtCore import Qt, QTimer
-from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QApplication, QDockWidget, QMessageBox, QPushButton, QWidget
-from qgis.utils import iface, plugins
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtWidgets import QApplication, QMessageBox
+from qgis.utils import iface
+from terraweave.core.families import FAMILIES
 from terraweave.ui.class_list import ClassListDialog
 from terraweave.ui.options import OptionsPage
 
-OUT = Path(os.environ["TERRAWEAVE_E2E_OUT"])
-STORY = os.environ["TERRAWEAVE_E2E_STORY"]
+# `--code` gives a script no path of its own.
+sys.path.insert(0, str(Path(terraweave.__file__).resolve().parent / "tests" / "e2e"))
+
+from desktop_hands import (
+    OUT,
+    STORY,
+    Condition,
+    button,
+    click,
+    click_tab,
+    estimated,
+    findings,
+    open_panel,
+    over,
+    panel,
+    picture,
+    pulse,
+)
+
 # The pictures show this folder's name.
 DEMO = Path(os.environ.get("TERRAWEAVE_E2E_DEMO", OUT / "landcover-demo"))
 EPOCHS = int(os.environ.get("TERRAWEAVE_E2E_EPOCHS", "3"))
 LIMIT = float(os.environ.get("TERRAWEAVE_E2E_LIMIT", "240"))
-Condition = Callable[[], object]
-
-findings: dict[str, object] = {"story": STORY}
-
-
-class Pulse:
-    """Measures how long the event loop does not come round."""
-
-    def __init__(self) -> None:
-        self._timer = QTimer()
-        self._timer.setInterval(10)
-        self._timer.timeout.connect(self._beat)
-        self._wall = self._own = 0.0
-        self.phase = ""
-        self.longest: dict[str, list[float]] = {}
-
-    def start(self, phase: str) -> None:
-        """Measure from now on under this name."""
-        self.phase = phase
-        self._wall, self._own = time.perf_counter(), time.thread_time()
-        self._timer.start()
-
-    def stop(self) -> None:
-        """Do not count what comes now, such as taking a picture."""
-        self._timer.stop()
-
-    def _beat(self) -> None:
-        wall, own = time.perf_counter(), time.thread_time()
-        worst = self.longest.setdefault(self.phase, [0.0, 0.0])
-        # Own: what the main thread itself computed, however busy the machine is with others.
-        worst[0] = max(worst[0], round(1000 * (wall - self._wall), 1))
-        worst[1] = max(worst[1], round(1000 * (own - self._own), 1))
-        self._wall, self._own = wall, own
-
-
-pulse = Pulse()
-
-
-def picture(name: str) -> None:
-    """Save the main window as it is now."""
-    pulse.stop()
-    QApplication.processEvents()
-    iface.mainWindow().grab().save(str(OUT / f"{name}.png"))
-
-
-def click(widget: QWidget) -> None:
-    """A left click in the middle of a widget that a user could click now."""
-    if not widget.isVisible() or not widget.isEnabled():
-        raise AssertionError(f"{widget} cannot be clicked: it is hidden or disabled.")
-    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
-
-
-def click_tab(title: str) -> None:
-    """A left click on a tab of the panel."""
-    bar = panel().dock.tabs.tabBar()
-    place = next(i for i in range(bar.count()) if bar.tabText(i).startswith(title))
-    QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(place).center())
-
-
-def button(text: str) -> QPushButton:
-    """The visible button with these words."""
-    found = [b for b in iface.mainWindow().findChildren(QPushButton) if b.text() == text]
-    return next(one for one in found if one.isVisible())
-
-
-def panel() -> object:
-    """The plugin's panel."""
-    return plugins["terraweave"].panel
-
-
-def over() -> bool:
-    """Whether nothing runs or waits."""
-    return not panel().queue.unfinished
-
-
-def open_panel() -> Iterator[Condition]:
-    """Put the panel on the screen, wide enough for a person."""
-    dock = panel().dock
-    dock.setUserVisible(True)
-    iface.mainWindow().resize(1560, 960)
-    yield lambda: dock.isVisible()
-    main = iface.mainWindow()
-    layers = main.findChild(QDockWidget, "Layers")
-    main.findChild(QDockWidget, "Browser").hide()
-    main.resizeDocks([dock, layers], [490, 280], Qt.Orientation.Horizontal)
-    yield lambda: dock.width() > 300
 
 
 def sample(size: int = 64) -> Iterator[Condition]:
@@ -222,6 +154,42 @@ def train_and_apply() -> Iterator[Condition]:
     yield from themes()
 
 
+def two_stages() -> Iterator[Condition]:
+    """A family of one class with a second stage, from nothing to outlines, by clicks."""
+    family = next(one for one in FAMILIES.values() if one.refinement is not None)
+    new_project()
+    yield from open_panel()
+    dock = panel().dock
+    pulse.start("family")
+    dock.task.setCurrentIndex(dock.task.findData(family.key))
+    yield lambda: True
+    yield from sample(192)
+    for title, tool in (("Train", "train"), ("Refine", "refine"), ("Apply", "predict")):
+        pulse.start(f"open {title}")
+        click_tab(title)
+        yield lambda: hasattr(dock.tabs.currentWidget(), "form")
+        page = dock.page(tool)
+        for name, value in {"EPOCHS": 1, "BATCH": 2, "REFIT": False, "DEVICE": "cpu"}.items():
+            page.form.fill(name, value)
+        yield lambda page=page: page.button.isEnabled()
+        yield estimated
+        findings[f"estimate of {tool}"] = page.estimator.state.value
+        picture(f"two-stages-{tool}")
+        pulse.start(title)
+        click(page.button)
+        yield over
+        run = panel().queue.runs[-1]
+        assert run.state.name == "DONE", run.story.error
+    yield lambda: run.layers
+    yield lambda: not iface.mapCanvas().isDrawing()
+    picture("two-stages-map")
+    root = QgsProject.instance().layerTreeRoot()
+    layers = [QgsProject.instance().mapLayer(one) for one in run.layers]
+    findings["shown"] = {
+        layer.name(): root.findLayer(layer).itemVisibilityChecked() for layer in layers
+    }
+
+
 def themes() -> Iterator[Condition]:
     """The pages in QGIS's dark theme."""
     QgsApplication.setUITheme("Night Mapping")
@@ -269,14 +237,6 @@ def looks() -> Iterator[Condition]:
     options.close()
 
 
-def estimated() -> bool:
-    """Whether the page in front has been told what its run will take, or takes no estimate."""
-    estimator = getattr(panel().dock.tabs.currentWidget(), "estimator", None)
-    if estimator is None:
-        return True
-    return estimator.state.value in ("nothing", "told", "failed")
-
-
 def cancel() -> Iterator[Condition]:
     """Cancel in the middle of a training."""
     yield from open_panel()
@@ -308,9 +268,35 @@ def close_during_run() -> Iterator[Condition]:
     yield lambda: panel().queue.runs[-1].story.epochs
 
 
+def one_of_two() -> Iterator[Condition]:
+    """One of two windows of the same profile, which do everything at the same time."""
+    yield from open_panel()
+    yield from met("sample")
+    yield from sample()
+    click_tab("Train")
+    short_training(1)
+    page = panel().dock.page("train")
+    yield lambda: page.button.isEnabled()
+    yield from met("train")
+    click(page.button)
+    yield over
+    scene, training = panel().queue.runs
+    assert training.state.name == "DONE", training.story.error
+    findings["sample"], findings["model"] = scene.results["FOLDER"], training.results["MODEL"]
+
+
+def met(place: str) -> Iterator[Condition]:
+    """Wait until the other window has come as far as this."""
+    meeting = Path(os.environ["TERRAWEAVE_E2E_MEETING"])
+    (meeting / f"{place} {OUT.name}").touch()
+    yield lambda: len(list(meeting.glob(f"{place} *"))) == 2
+
+
 STORIES = {
+    "one_of_two": one_of_two,
     "first_start": first_start,
     "train_and_apply": train_and_apply,
+    "two_stages": two_stages,
     "cancel": cancel,
     "looks": looks,
     "close_during_run": close_during_run,

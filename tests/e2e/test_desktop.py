@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,68 +25,90 @@ PATIENCE = 420
 Tell = Callable[[str], dict]
 
 
-@pytest.fixture
-def tell(tmp_path: Path, worker_python: Path) -> Tell:
-    """Has a story told in a desktop of its own; gives what it found out.
+@dataclass
+class Desktop:
+    """A QGIS desktop that tells a story; several may share a home and a profile."""
 
-    With TERRAWEAVE_E2E_PICTURES the pictures are copied to that folder.
-    """
+    out: Path
+    process: "subprocess.Popen[str]"
+
+    @classmethod
+    def start(cls, base: Path, name: str, variables: dict[str, str]) -> "Desktop":
+        """Start it; `base` holds what desktops share, pictures and findings go to `name` in it."""
+        profile = base / "profiles" / "profiles" / PROFILE
+        if not profile.is_dir():
+            (base / "home").mkdir()
+            (profile / "QGIS").mkdir(parents=True)
+            (profile / "QGIS" / "QGIS3.ini").write_text(SETTINGS, encoding="utf-8")
+            (profile / "python" / "plugins").mkdir(parents=True)
+            (profile / "python" / "plugins" / "terraweave").symlink_to(ROOT)
+        out = base / name
+        out.mkdir()
+        command = [
+            "xvfb-run", "-a", "-s", "-screen 0 1600x1000x24",
+            "qgis", "--nologo", "--profiles-path", str(base / "profiles"),
+            "--profile", PROFILE, "--code", str(ROOT / "tests" / "e2e" / "desktop_story.py"),
+        ]  # fmt: skip
+        own = {"HOME": str(base / "home"), "TERRAWEAVE_E2E_OUT": str(out)}
+        log = (out / "log.txt").open("w", encoding="utf-8")
+        with log:
+            process = subprocess.Popen(
+                command, env={**variables, **own}, stdout=log, stderr=log, text=True
+            )
+        return cls(out, process)
+
+    def findings(self) -> dict:
+        """What the story found out, once it is told."""
+        status = self.process.wait(PATIENCE)
+        log = (self.out / "log.txt").read_text(encoding="utf-8", errors="replace")[-6000:]
+        assert (self.out / "findings.json").is_file(), log
+        found = json.loads((self.out / "findings.json").read_text(encoding="utf-8"))
+        assert status == 0, f"{found.get('error')}\n{log}"
+        found["pictures"] = sorted(path.stem for path in self.out.glob("*.png"))
+        return found
+
+
+@pytest.fixture
+def screen() -> None:
+    """Skips where no desktop can be shown."""
     for program in ("xvfb-run", "qgis"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed; the desktop cannot be shown.")
 
+
+@pytest.fixture
+def tell(screen: None, tmp_path: Path, worker_python: Path) -> Tell:
+    """Has a story told in a desktop of its own; gives what it found out.
+
+    With TERRAWEAVE_E2E_PICTURES the pictures are copied to that folder.
+    """
+
     def run(story: str, *, worker: bool = True) -> dict:
-        out, profile = tmp_path / "out", tmp_path / "profiles" / "profiles" / PROFILE
-        (out / "home").mkdir(parents=True)
-        (profile / "QGIS").mkdir(parents=True)
-        (profile / "QGIS" / "QGIS3.ini").write_text(SETTINGS, encoding="utf-8")
-        (profile / "python" / "plugins").mkdir(parents=True)
-        (profile / "python" / "plugins" / "terraweave").symlink_to(ROOT)
         keep = os.environ.get("TERRAWEAVE_E2E_PICTURES", "")
-        variables = environment(out, story, worker_python if worker else None)
+        variables = environment(story, worker_python if worker else None)
+        demo = Path(tempfile.gettempdir()) / "landcover-demo"
         if keep:
             # What the tutorial shows has a plain name; it must not be there already.
-            demo = Path(tempfile.gettempdir()) / "landcover-demo"
             demo.mkdir()
             variables["TERRAWEAVE_E2E_DEMO"] = str(demo)
             # Enough to be looked at.
             variables |= {"TERRAWEAVE_E2E_SIZE": "128", "TERRAWEAVE_E2E_EPOCHS": "10"}
-        done = subprocess.run(
-            [
-                "xvfb-run", "-a", "-s", "-screen 0 1600x1000x24",
-                "qgis", "--nologo", "--profiles-path", str(tmp_path / "profiles"),
-                "--profile", PROFILE, "--code", str(ROOT / "tests" / "e2e" / "desktop_story.py"),
-            ],
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )  # fmt: skip
-        if keep:
-            shutil.rmtree(demo)
-            shutil.copytree(out, Path(keep) / story, dirs_exist_ok=True)
-        log = done.stdout[-3000:] + done.stderr[-3000:]
-        assert (out / "findings.json").is_file(), log
-        found = json.loads((out / "findings.json").read_text(encoding="utf-8"))
-        assert done.returncode == 0, f"{found.get('error')}\n{log}"
-        found["pictures"] = sorted(path.stem for path in out.glob("*.png"))
-        return found
+        desktop = Desktop.start(tmp_path, "out", variables)
+        try:
+            return desktop.findings()
+        finally:
+            if keep:
+                shutil.rmtree(demo)
+                shutil.copytree(desktop.out, Path(keep) / story, dirs_exist_ok=True)
 
     return run
 
 
-def environment(out: Path, story: str, worker: Path | None) -> dict[str, str]:
-    """The desktop's environment variables: a home of its own, one core, and the story."""
+def environment(story: str, worker: Path | None) -> dict[str, str]:
+    """The desktop's environment variables: one core, the story, and nothing of the caller's."""
     foreign = ("QT_QPA_PLATFORM", "QGIS_CUSTOM_CONFIG_PATH", "TERRAWEAVE_PYTHON")
     kept = {key: value for key, value in os.environ.items() if key not in foreign}
-    made = {
-        **kept,
-        "HOME": str(out / "home"),
-        "OMP_NUM_THREADS": "1",
-        "TERRAWEAVE_E2E_OUT": str(out),
-        "TERRAWEAVE_E2E_STORY": story,
-    }
+    made = {**kept, "OMP_NUM_THREADS": "1", "TERRAWEAVE_E2E_STORY": story}
     return {**made, "TERRAWEAVE_PYTHON": str(worker)} if worker else made
 
 
@@ -117,6 +140,29 @@ def test_from_an_empty_project_to_a_map_by_clicks(tell: Tell) -> None:
     # this does not grow when the machine is busy with others.
     own = {phase: worst[1] for phase, worst in found["blocked_milliseconds"].items()}
     assert max(own.values()) < 100, own
+
+
+def test_a_model_is_refined_and_its_outlines_are_shown_by_clicks(tell: Tell) -> None:
+    found = tell("two_stages")
+    assert [found[f"estimate of {tool}"] for tool in ("train", "refine", "predict")] == ["told"] * 3
+    assert list(found["shown"].values()) == [True, False, True]
+    own = {phase: worst[1] for phase, worst in found["blocked_milliseconds"].items()}
+    assert max(own.values()) < 100, own
+
+
+def test_two_windows_at_once_keep_their_files_apart(
+    screen: None, tmp_path: Path, worker_python: Path
+) -> None:
+    (tmp_path / "meeting").mkdir()
+    variables = environment("one_of_two", worker_python)
+    variables["TERRAWEAVE_E2E_MEETING"] = str(tmp_path / "meeting")
+    windows = [Desktop.start(tmp_path, name, variables) for name in ("first", "second")]
+    first, second = (window.findings() for window in windows)
+    assert Path(first["model"]).parent == Path(second["model"]).parent
+    assert first["model"] != second["model"]
+    assert first["sample"] != second["sample"]
+    assert Path(first["model"]).is_file()
+    assert Path(second["model"]).is_file()
 
 
 def test_first_start_explains_what_will_be_installed(tell: Tell) -> None:
