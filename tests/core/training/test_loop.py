@@ -19,7 +19,7 @@ class Scaled(Plain):
 
     def __init__(self, bad: frozenset[int]) -> None:
         torch.manual_seed(0)
-        self.network: nn.Module = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1))
+        self.network: nn.Module = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 1))
         self._bad = bad
 
     def groups(self) -> list[dict[str, object]]:
@@ -27,7 +27,7 @@ class Scaled(Plain):
 
     def loss(self, epoch: int, step: int) -> Tensor:
         random = torch.Generator().manual_seed(epoch * 100 + step)
-        seen = torch.randn(8, 3, generator=random) * 5 + 2
+        seen = torch.randn(8, 3, 2, 2, generator=random) * 5 + 2
         if epoch * PLAN.steps + step in self._bad:
             seen[0] = math.inf
         loss: Tensor = self.network(seen).square().mean()
