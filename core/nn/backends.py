@@ -9,7 +9,7 @@ it is installed.
 """
 
 import logging
-import subprocess
+import subprocess  # nosec B404 - its errors alone
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -5,7 +5,7 @@ Triton comes with torch's CUDA builds for Linux; elsewhere importing this module
 checked in Triton's interpreter, and `backends.py` checks them on every card before use.
 """
 
-import subprocess
+import subprocess  # nosec B404 - its errors alone
 from collections.abc import Callable
 from typing import Any
 

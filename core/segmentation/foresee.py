@@ -117,9 +117,9 @@ def _looked(
     part = rows
     if pixels > _COUNTED * edge / step:
         share = _COUNTED * edge / step / pixels
-        random = np.random.default_rng(0)
+        drawn = np.random.default_rng(0)
         count = max(4, round(share * len(rows)))
-        part = [rows[place] for place in sorted(random.choice(len(rows), count, replace=False))]
+        part = [rows[place] for place in sorted(drawn.choice(len(rows), count, replace=False))]
     began, read, known = time.perf_counter(), 0, 0
     for number, (top, lefts) in enumerate(part):
         progress.update(number / len(part))
