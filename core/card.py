@@ -155,7 +155,7 @@ def unfinished(card: Card) -> str:
         )
     if REFIT_STOPPED in card.training:
         done = card.training[REFIT_STOPPED]
-        when = f"after epoch {done}{of}" if done else "in its first epoch"
+        when = f"after epoch {done}{of}" if done else "before its first epoch was kept"
         return (
             f"The training of the model “{card.name}” on all labels was stopped {when}. The file "
             "holds the weights that were measured, which have not learnt from the held-out "

@@ -126,6 +126,9 @@ class Phases:
         """The weights of a training on all labels, or the measured ones where none is wanted."""
         if not self._course.refits:
             return measured.outcome.state
+        if not self._folds:
+            # What was measured is there already, should the rest be killed.
+            self._write_measured(measured, {REFIT_STOPPED: 0})
         try:
             return self._fit("Training on all labels", None, "refit").state
         except _Stopped as stopped:
@@ -180,15 +183,20 @@ class Phases:
             best, state = history.best_epoch, history.best_state
             known = {"trained_on_all_labels": False, "device": self._course.device}
             card = replace(self._course.card, training={**history.stopped, **known})
+            write_model(self._model, card, self._course.exported(state))
         else:
-            best, state = measured.outcome.best_epoch, measured.outcome.state
-            card = self.finished(measured, refitted=False)
-            card = replace(card, training={**card.training, **_of_refit(history)})
-        write_model(self._model, card, self._course.exported(state))
+            best = measured.outcome.best_epoch
+            self._write_measured(measured, _of_refit(history))
         return Cancelled(
             f"Cancelled; the best epoch so far ({best}) is kept in {self._model.name}. The same "
             "training, started again, goes on where it stopped."
         )
+
+    def _write_measured(self, measured: Measured, stopped: Mapping[str, object]) -> None:
+        """Write the measured weights; `stopped` says what came of those on all labels."""
+        card = self.finished(measured, refitted=False)
+        card = replace(card, training={**card.training, **stopped})
+        write_model(self._model, card, self._course.exported(measured.outcome.state))
 
     def _checkpoint(self, phase: str) -> Checkpoint:
         name = f"{self._model.stem}.{phase}.resume"

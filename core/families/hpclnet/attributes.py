@@ -16,8 +16,8 @@ class TerrainAttributes:
 
     `aspect` is the circular mean of the directions the ground falls to, clockwise from north,
     weighed by how steeply; `aspect_concentration` tells from 0 (all directions) to 1 (one) how much
-    it means. `length` is the extent along that direction, on the map, and `width` the mean extent
-    across: area by length.
+    it means. `length` is the extent along that direction, on the map, and `width` the extent across
+    it: a slide that is wider than long is so on its slope.
     """
 
     elevation_min: float | None
@@ -105,7 +105,7 @@ def terrain_attributes(
         aspect=None if picture is None else (north + (-picture if mirrored else picture)) % 360.0,
         aspect_concentration=concentration,
         length=length,
-        width=None if length is None else float(inside.sum()) * gsd**2 / length,
+        width=None if picture is None else _extent(inside, picture + 90.0, gsd),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
-from terraweave.core.card import read_card, unfinished
+from terraweave.core.card import Card, read_card, unfinished
 from terraweave.core.errors import Cancelled, InputError
 from terraweave.core.families.das2f import learn as learning
 from terraweave.core.families.das2f.apply import predict
@@ -250,5 +250,19 @@ def test_last_training_cancelled_keeps_the_measured_model(job: Job) -> None:
         learn(replace(job, settings=settings), Progress(see, lambda: bool(started)))
     card = read_card(job.output("MODEL"))
     assert card.training["trained_on_all_labels"] is False
-    assert "on all labels was stopped in its first epoch" in unfinished(card)
+    assert "on all labels was stopped before its first epoch was kept" in unfinished(card)
     assert card.metrics["overall_accuracy"] is not None
+
+
+def test_what_was_measured_is_there_when_the_last_training_begins(job: Job) -> None:
+    settings = {**job.settings, "epochs": 1, "refit": True}
+    there: list[Card] = []
+
+    def see(event: Event) -> None:
+        if event.get("stage") == "Training on all labels" and not there:
+            there.append(read_card(job.output("MODEL")))
+
+    learn(replace(job, settings=settings), Progress(see))
+    assert there[0].metrics["overall_accuracy"] is not None
+    assert unfinished(there[0])
+    assert not unfinished(read_card(job.output("MODEL")))

@@ -38,6 +38,15 @@ def test_a_plane_has_its_slope_direction_length_and_width() -> None:
     assert found.elevation_mean == pytest.approx(heights[inside].mean())
 
 
+def test_the_width_of_a_bent_slide_is_how_far_it_reaches_across() -> None:
+    heights, inside = plane(22, 32, 0.0, 0.5), np.zeros((22, 32), bool)
+    inside[1:21, 1:6] = True
+    inside[16:21, 1:31] = True
+    found = terrain_attributes(heights, np.ones_like(inside), inside, GSD)
+    assert found.length == pytest.approx(20 * GSD)
+    assert found.width == pytest.approx(30 * GSD)
+
+
 def test_directions_are_averaged_as_vectors_across_north() -> None:
     heights = np.concatenate([plane(12, 11, 0.1, -0.6), plane(12, 11, -0.1, -0.6)], axis=1)
     inside = inner(12, 22, 2)
