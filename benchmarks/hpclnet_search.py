@@ -80,21 +80,12 @@ class Shared(HpclNet):
         return [values, values[:, self.architecture.image_bands :]]
 
 
-class Batched(HpclNet):
-    """Normalised over the batch: a window of steep ground stays steep."""
+class Grouped(HpclNet):
+    """Normalised over groups of each window's channels, as small batches are."""
 
     def __init__(self, architecture: Architecture) -> None:
         """The same weights."""
-        super().__init__(architecture)
-        _normalise_batches(self)
-
-
-def _normalise_batches(module: nn.Module) -> None:
-    for name, child in module.named_children():
-        if isinstance(child, nn.GroupNorm):
-            setattr(module, name, nn.BatchNorm2d(child.num_channels))
-        else:
-            _normalise_batches(child)
+        super().__init__(replace(architecture, normalisation="group"))
 
 
 class Trial(HpclDesign):
@@ -175,7 +166,7 @@ CHANGES: dict[str, Change] = {
     "full, λ 0.5, map of stride 4": Change({"lambda_hpcl": 0.5}, {"network": EarlyMap}),
     "stacked": Change({**SILENT, "variant": "stacked"}),
     "fusion, terrain in both encoders": Change(SILENT, {"network": Shared}),
-    "fusion, normalised over the batch": Change(SILENT, {"network": Batched}),
+    "fusion, normalised over groups": Change(SILENT, {"network": Grouped}),
     "fusion, thermal band": Change(SILENT, thermal=True),
     "fusion, relative to 100 m": Change({**SILENT, "wide": 100.0}),
     "fusion, relative to 1000 m": Change({**SILENT, "wide": 1000.0}),
