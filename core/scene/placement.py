@@ -64,6 +64,10 @@ def reason(source: Grid, target: Grid, owner: str = "the result") -> str:
         return f"it is turned or mirrored against {owner}'s grid"
     drift = max(abs(between.a - 1) * target.shape.columns, abs(between.e - 1) * target.shape.rows)
     if drift > TOLERANCE:
+        times = 1 / between.a
+        if abs(between.a / between.e - 1) < 1e-3 and not 0.9 < times < 1.1:
+            how = f"{times:.3g} times as large" if times > 1 else f"{1 / times:.3g} times as fine"
+            return f"its pixels are {how} as those of {owner}'s grid"
         return (
             f"its pixels are {1 / between.a:.7g} × {1 / between.e:.7g} times as large as those "
             f"of {owner}'s grid"

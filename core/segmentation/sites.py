@@ -15,7 +15,7 @@ from ..job import Features, Job, Source
 from ..progress import Progress
 from ..scene.bands import match_bands, read_facts
 from ..scene.grid import Grid, Window
-from ..scene.labels import BACKGROUND, LabelMap, open_labels, refuse_points
+from ..scene.labels import BACKGROUND, LabelMap, is_raster, open_labels, refuse_points
 from ..scene.scene import Scene, open_scene, pair_scenes
 from ..scene.source import Floats, Mask, RasterFacts
 from .emptiness import nothing_there
@@ -84,7 +84,12 @@ def read_sites(
     labels, area = labels or job.labels, area or job.area
     if labels is None:
         raise InputError("No labels were given; choose polygons or a class raster.")
-    if area is None:
+    if is_raster(labels):
+        progress.log(
+            f"In {labels.title}, pixels of 0 are ground without the class, and pixels without data "
+            "are not labelled."
+        )
+    elif area is None:
         name = f"{stage}_AREA" if stage else "AREA"
         progress.warn(
             f"No surveyed area ({name}) was given, so all ground outside {labels.title} counts as "

@@ -10,7 +10,8 @@ from rasterio.warp import calculate_default_transform, reproject
 from terraweave.core.family import Role
 from terraweave.core.job import Source
 from terraweave.core.progress import Progress
-from terraweave.core.scene.grid import Window
+from terraweave.core.scene.grid import Grid, Shape, Window
+from terraweave.core.scene.placement import reason
 from terraweave.core.scene.scene import (
     open_scene,
 )
@@ -82,6 +83,13 @@ def test_a_linear_ramp_survives_an_odd_ratio(
     wanted = (np.arange(400) + 0.5) * 0.5
     np.testing.assert_allclose(block.values[0, 200, 1:-1], wanted[1:-1], atol=1e-4)
     assert "1.00004 × 1.00004 times as large" in texts[0]
+
+
+@pytest.mark.parametrize(("size", "words"), [(0.125, "8 times as fine"), (3.0, "3 times as large")])
+def test_other_pixel_sizes_are_told_as_one_says_them(size: float, words: str) -> None:
+    target = Grid("", Affine(1.0, 0, 0, 0, -1.0, 40), Shape(40, 40))
+    source = Grid("", Affine(size, 0, 0, 0, -size, 40), Shape(40, 40))
+    assert reason(source, target) == f"its pixels are {words} as those of the result's grid"
 
 
 def test_missing_pixels_have_no_part_in_resampled_values(

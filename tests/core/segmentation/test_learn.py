@@ -190,7 +190,9 @@ def test_training_finds_what_can_be_found(job: Job) -> None:
     assert card.classes == (TOY.target,)
     assert 0.1 <= float(str(card.training["threshold"])) <= 0.9
     assert set(read_weights(job.output("MODEL"))) == {"weight", "bias"}
-    assert any("No surveyed area" in str(one.get("text")) for one in events)
+    told = [str(one.get("text")) for one in events]
+    assert not any("No surveyed area" in one for one in told)
+    assert any("pixels of 0 are ground without the class" in one for one in told)
     assert len([one for one in events if one["event"] == "epoch"]) == 6
 
 
