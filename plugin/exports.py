@@ -10,6 +10,7 @@ from qgis.core import (
     QgsCoordinateTransformContext,
     QgsFeature,
     QgsFeatureRequest,
+    QgsFields,
     QgsProcessingFeatureSource,
     QgsProcessingFeedback,
     QgsRasterBlockFeedback,
@@ -18,6 +19,8 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRasterNuller,
     QgsRasterPipe,
+    QgsVectorLayer,
+    QgsVectorLayerFeatureSource,
 )
 from qgis.PyQt.QtCore import QDate, QDateTime, Qt, QTime
 
@@ -101,8 +104,34 @@ def _reporting_to(feedback: QgsProcessingFeedback) -> Iterator[QgsRasterBlockFee
         feedback.canceled.disconnect(inner.cancel)
 
 
+class FeatureSnapshot:
+    """The features of a source as they are now, to be read in any thread and at any time.
+
+    QGIS's own source keeps a bare pointer to its layer, which the user may remove from the project
+    while the run waits. Make it in the main thread.
+    """
+
+    def __init__(
+        self, source: QgsProcessingFeatureSource, layer: QgsVectorLayer | None = None
+    ) -> None:
+        """`layer` is the one behind `source`; without one the source itself must live on."""
+        self.name = source.sourceName()
+        self.fields = QgsFields(source.fields())
+        self.count = source.featureCount()
+        self._source = source if layer is None else QgsVectorLayerFeatureSource(layer)
+        some = layer is not None and self.count != layer.featureCount()
+        # Only the selected ones, or those that fit an expression.
+        self._chosen = list(source.allFeatureIds()) if some else None
+
+    def features(self, request: QgsFeatureRequest) -> Iterator[QgsFeature]:
+        """The features that `request` asks for."""
+        if self._chosen is not None:
+            request.setFilterFids(self._chosen)
+        return iter(self._source.getFeatures(request))
+
+
 def write_geojson(
-    source: QgsProcessingFeatureSource,
+    source: FeatureSnapshot,
     field: str,
     path: Path,
     feedback: QgsProcessingFeedback,
@@ -127,20 +156,18 @@ def write_geojson(
             file.write("\n]}\n")
     except OSError as error:
         raise ResourceError(
-            f"A copy of “{source.sourceName()}” for the worker could not be written to "
+            f"A copy of “{source.name}” for the worker could not be written to "
             f"{path.parent}: {error.strerror}. Free some space there."
         ) from error
     return count
 
 
-def _lines(
-    source: QgsProcessingFeatureSource, field: str, feedback: QgsProcessingFeedback
-) -> Iterator[str]:
-    names = _kept_fields(source.fields().names(), field)
+def _lines(source: FeatureSnapshot, field: str, feedback: QgsProcessingFeedback) -> Iterator[str]:
+    names = _kept_fields(source.fields.names(), field)
     request = QgsFeatureRequest()
-    request.setSubsetOfAttributes(names, source.fields())
-    total = max(source.featureCount(), 1)
-    for number, feature in enumerate(source.getFeatures(request)):
+    request.setSubsetOfAttributes(names, source.fields)
+    total = max(source.count, 1)
+    for number, feature in enumerate(source.features(request)):
         if feedback.isCanceled():
             raise Cancelled("The run was cancelled.")
         if number % 100 == 0:

@@ -23,7 +23,7 @@ from qgis.core import (
 from ..core.errors import InputError
 from ..core.job import Features, Source
 from ..core.words import counted
-from .exports import write_geojson, write_raster
+from .exports import FeatureSnapshot, write_geojson, write_raster
 from .legends import classes_of
 
 # Formats that QGIS may read with drivers which the worker's GDAL does not have.
@@ -141,7 +141,7 @@ class PreparedFeatures:
     """Labels or an area, ready to be handed to the worker from another thread."""
 
     features: Features
-    source: QgsProcessingFeatureSource | None = None
+    source: FeatureSnapshot | None = None
     raster: PreparedRaster | None = None
     unsaved: bool = False
     notes: tuple[str, ...] = ()
@@ -161,7 +161,9 @@ class PreparedFeatures:
         unsaved = isinstance(layer, QgsVectorLayer) and layer.isModified()
         features = Features("", name, field=field, crs=crs, classes=classes)
         notes = taken_layer(layer) if layer is not None else ()
-        return cls(features, source=source, unsaved=unsaved, notes=notes)
+        behind = layer if isinstance(layer, QgsVectorLayer) else None
+        snapshot = FeatureSnapshot(source, behind)
+        return cls(features, source=snapshot, unsaved=unsaved, notes=notes)
 
     def with_notes(self, *notes: str) -> "PreparedFeatures":
         """The same, with more to say."""

@@ -18,7 +18,7 @@ from ...core.errors import InputError
 from ...core.family import Family
 from ...core.job import Features, Source
 from ..checks import check_images, check_labels, telling_field
-from ..sources import PreparedFeatures, PreparedRaster, taken_layer
+from ..sources import PreparedFeatures, PreparedRaster
 from .base import Parameters, Preparation
 from .forms import with_help
 from .scenes import ImagesParameter, raster_layers
@@ -40,7 +40,7 @@ def prepared_area(
     if area is None:
         return None
     layer = algorithm.parameterAsVectorLayer(parameters, name, context)
-    return PreparedFeatures.of_vector(area).with_notes(*(taken_layer(layer) if layer else ()))
+    return PreparedFeatures.of_vector(area, layer=layer)
 
 
 class FurtherScenes:

@@ -18,11 +18,13 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameters,
+    QgsProject,
     QgsRasterLayer,
     QgsRasterRange,
     QgsRendererCategory,
     QgsVectorLayer,
 )
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QMetaType
 from terraweave.core.errors import Cancelled, InputError
 from terraweave.plugin.legends import classes_of
@@ -183,6 +185,25 @@ def test_memory_layer_becomes_geojson_with_the_class_alone(
     assert [tuple(corner) for corner in corners] == [
         (point.x(), point.y()) for point in original.vertices()
     ]
+
+
+@pytest.mark.parametrize(("selected", "count"), [(False, 4), (True, 2)])
+def test_a_layer_removed_before_its_features_are_written_is_not_missed(
+    fields_layer: QgsVectorLayer,
+    context: QgsProcessingContext,
+    tmp_path: Path,
+    listener: QgsProcessingFeedback,
+    selected: bool,
+    count: int,
+) -> None:
+    layer = fields_layer.clone()
+    QgsProject.instance().addMapLayer(layer)
+    layer.selectByIds(layer.allFeatureIds()[:2])
+    source = source_of(layer, context, selected=selected)
+    prepared = PreparedFeatures.of_vector(source, "class", layer)
+    QgsProject.instance().removeMapLayer(layer.id())
+    assert sip.isdeleted(layer)
+    assert len(features_in(prepared.written(tmp_path, "labels", listener).path)) == count
 
 
 def test_selected_features_only(
