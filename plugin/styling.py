@@ -9,6 +9,7 @@ from qgis.core import (
     QgsContrastEnhancement,
     QgsFillSymbol,
     QgsMapLayer,
+    QgsMultiBandColorRenderer,
     QgsPalettedRasterRenderer,
     QgsProcessingContext,
     QgsProcessingFeedback,
@@ -163,6 +164,33 @@ def polygon_style(classes: Sequence[MapClass]) -> Style:
 def own_style(layer: QgsMapLayer) -> None:
     """The style that lies beside the layer's file."""
     layer.loadDefaultStyle()
+
+
+def natural_colours(layer: QgsMapLayer) -> None:
+    """Show the bands that are called red, green and blue as such; QGIS shows the first three."""
+    renderer = layer.renderer() if isinstance(layer, QgsRasterLayer) else None
+    if not isinstance(renderer, QgsMultiBandColorRenderer):
+        return
+    bands = {
+        color: band
+        for band in range(1, layer.bandCount() + 1)
+        for color in ("red", "green", "blue")
+        if color in layer.bandName(band).casefold().split()
+    }
+    stretches = {
+        renderer.redBand(): renderer.redContrastEnhancement(),
+        renderer.greenBand(): renderer.greenContrastEnhancement(),
+        renderer.blueBand(): renderer.blueContrastEnhancement(),
+    }
+    if set(bands.values()) != set(stretches) or not all(stretches.values()):
+        return
+    kept = {band: QgsContrastEnhancement(one) for band, one in stretches.items()}
+    renderer.setRedBand(bands["red"])
+    renderer.setGreenBand(bands["green"])
+    renderer.setBlueBand(bands["blue"])
+    renderer.setRedContrastEnhancement(kept[bands["red"]])
+    renderer.setGreenContrastEnhancement(kept[bands["green"]])
+    renderer.setBlueContrastEnhancement(kept[bands["blue"]])
 
 
 def outline_style() -> Style:

@@ -21,7 +21,7 @@ from ...core.job import Job
 from ...core.settings import SEED
 from ..checks import check_output
 from ..job import run_job
-from ..styling import announce_layer, own_style
+from ..styling import announce_layer, natural_colours, own_style
 from .base import Parameters, TerraweaveAlgorithm, make_folders
 from .forms import parameter_of, with_help
 
@@ -109,9 +109,9 @@ class SampleSceneAlgorithm(TerraweaveAlgorithm):
                 f"Sample: {titles.get(key, _spoken(key))}", context.project(), key
             )
             context.addLayerToLoadOnCompletion(path, details)
-            if key in _VECTORS:
-                # QGIS gives results a style at random, also where one lies beside the file.
-                announce_layer(context, path, details.name, own_style)
+            # QGIS gives vectors a style at random, also where one lies beside the file.
+            style = own_style if key in _VECTORS else natural_colours
+            announce_layer(context, path, details.name, style)
 
 
 def _rasters() -> dict[str, str]:

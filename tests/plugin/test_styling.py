@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from qgis.core import (
@@ -21,7 +22,7 @@ from terraweave.core.card import Band, Card, CardInput
 from terraweave.core.classes import MapClass
 from terraweave.core.families import FAMILIES
 from terraweave.plugin.algorithms.predict import PredictAlgorithm
-from terraweave.plugin.styling import BELOW, confidence_style
+from terraweave.plugin.styling import BELOW, confidence_style, natural_colours
 
 RasterMaker = Callable[..., QgsRasterLayer]
 CARD = Card(
@@ -117,3 +118,16 @@ def test_other_families_have_no_hillshade(algorithm: PredictAlgorithm) -> None:
 def test_area_of_the_class_is_a_number_output(algorithm: PredictAlgorithm) -> None:
     assert algorithm.outputDefinition("AREA_HA") is not None
     assert PredictAlgorithm(FAMILIES["das2f"]).create().outputDefinition("AREA_HA") is None
+
+
+def test_bands_called_red_green_and_blue_are_shown_as_such(sample_scene: Path) -> None:
+    layer = QgsRasterLayer(str(sample_scene / "ms.tif"), "ms")
+    assert "red" in layer.bandName(3)
+    before = layer.renderer()
+    third = before.blueContrastEnhancement().maximumValue()
+    assert (before.redBand(), before.greenBand(), before.blueBand()) == (1, 2, 3)
+    natural_colours(layer)
+    after = layer.renderer()
+    assert (after.redBand(), after.greenBand(), after.blueBand()) == (3, 2, 1)
+    assert after.redContrastEnhancement().maximumValue() == third
+    assert after.blueContrastEnhancement().maximumValue() != third
