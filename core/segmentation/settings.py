@@ -18,7 +18,7 @@ def segmentation_settings(
     return (
         Setting(
             key="threshold",
-            title="Threshold",
+            title="Threshold (0: the model's own)",
             help="The probability from which ground is taken for the class. Higher maps less and "
             "is surer of it. 0 takes the threshold that did best in training.",
             default=0.0,

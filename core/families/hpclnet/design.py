@@ -209,5 +209,6 @@ def contrast_of(settings: Mapping[str, Value]) -> Contrast:
     return Contrast(
         weight=float(settings["lambda_hpcl"]),
         mode=str(settings["contrast"]),
-        edge_share=0.75 if settings["anchors"] == "boundary" else None,
+        edge_share=None if settings["anchors"] == "uniform" else 0.75,
+        both=settings["anchors"] == "both",
     )

@@ -143,11 +143,13 @@ CONTRAST = (
         key="anchors",
         title="Hyper-pixels that are compared",
         help="Where they lie. At their boundaries landslides are hardest to tell from the slope "
-        "around them.",
+        "around them. “boundary” is the model as published; “both” keeps the background apart, "
+        "too.",
         default="boundary",
         choices=(
             Choice("boundary", "Three quarters at boundaries of landslides"),
             Choice("uniform", "Anywhere in landslides"),
+            Choice("both", "Three quarters at boundaries, half of all in background"),
         ),
     ),
 )

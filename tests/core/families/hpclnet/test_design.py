@@ -1,5 +1,6 @@
 """What HPCL-Net brings to the shared training, fresh and from an earlier model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,5 @@ def test_settings_say_how_hyper_pixels_are_compared() -> None:
     assert contrast_of(settings()).edge_share == 0.75
     other = contrast_of(settings(anchors="uniform", contrast="batch", lambda_hpcl=0.0))
     assert (other.edge_share, other.mode, other.weight) == (None, "batch", 0.0)
+    assert not other.both
+    assert contrast_of(settings(anchors="both")) == replace(contrast_of(settings()), both=True)
