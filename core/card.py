@@ -144,7 +144,7 @@ def _earlier_text(one: object, *, single: bool) -> str:
 
 def unfinished(card: Card) -> str:
     """The sentences about a training that ended before its last epoch, or "" where it did not."""
-    again = "The same training, started again, goes on where it stopped."
+    again = "The same training, started again into the same file (MODEL), goes on where it stopped."
     of = f" of {card.training[PLANNED]}" if PLANNED in card.training else ""
     if STOPPED_AFTER in card.training:
         done = card.training[STOPPED_AFTER]

@@ -189,7 +189,7 @@ class Phases:
             self._write_measured(measured, _of_refit(history))
         return Cancelled(
             f"Cancelled; the best epoch so far ({best}) is kept in {self._model.name}. The same "
-            "training, started again, goes on where it stopped."
+            "training, started again into the same file (MODEL), goes on where it stopped."
         )
 
     def _write_measured(self, measured: Measured, stopped: Mapping[str, object]) -> None:
