@@ -168,9 +168,10 @@ def own_style(layer: QgsMapLayer) -> None:
 
 def natural_colours(layer: QgsMapLayer) -> None:
     """Show the bands that are called red, green and blue as such; QGIS shows the first three."""
-    renderer = layer.renderer() if isinstance(layer, QgsRasterLayer) else None
-    if not isinstance(renderer, QgsMultiBandColorRenderer):
+    shown = layer.renderer() if isinstance(layer, QgsRasterLayer) else None
+    if not isinstance(shown, QgsMultiBandColorRenderer):
         return
+    renderer = shown.clone()
     bands = {
         color: band
         for band in range(1, layer.bandCount() + 1)
@@ -191,6 +192,8 @@ def natural_colours(layer: QgsMapLayer) -> None:
     renderer.setRedContrastEnhancement(kept[bands["red"]])
     renderer.setGreenContrastEnhancement(kept[bands["green"]])
     renderer.setBlueContrastEnhancement(kept[bands["blue"]])
+    # So that the legend follows.
+    layer.setRenderer(renderer)
 
 
 def outline_style() -> Style:
