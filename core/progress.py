@@ -14,6 +14,9 @@ class Progress:
 
     Fractions never run backwards. A stage owns a part of the whole run; inside `with
     progress.stage("Reading", 0.1)` updates from 0 to 1 move the whole by that tenth.
+
+    The time left follows from the pace of the work itself: neither what prepares it, nor what an
+    earlier run had done, nor what was left out counts.
     """
 
     def __init__(
@@ -26,7 +29,8 @@ class Progress:
         self._emit = emit
         self._cancelled = cancelled
         self._clock = clock
-        self._started = clock()
+        self._paced_from = (clock(), 0.0)
+        self._preparing = False
         self._last_emitted = -1.0
         self._fraction = 0.0
         self._span = (0.0, 1.0)
@@ -43,17 +47,35 @@ class Progress:
             raise Cancelled("The run was cancelled.")
 
     @contextmanager
-    def stage(self, title: str, share: float) -> Iterator[None]:
-        """A named part of the run that makes up `share` (0–1) of the enclosing part."""
-        outer_span, outer_title = self._span, self._title
-        low, high = outer_span
+    def stage(self, title: str, share: float, *, preparing: bool = False) -> Iterator[None]:
+        """A named part of the run that makes up `share` (0–1) of the enclosing part.
+
+        One that is `preparing` says nothing of how long the rest takes.
+        """
+        outer = self._span, self._title, self._preparing
+        low, high = self._span
         start = max(self._fraction, low)
         end = min(high, start + share * (high - low))
-        self._span, self._title = (start, end), title
+        self._span, self._title, self._preparing = (start, end), title, self._preparing or preparing
         self.update(0.0, force=True)
         yield
+        if self._fraction > start:
+            self._skipped(end - self._fraction)
         self.update(1.0)
-        self._span, self._title = outer_span, outer_title
+        self._span, self._title, self._preparing = outer
+        if preparing:
+            self._paced_from = (self._clock(), self._fraction)
+
+    def resume(self, part: float) -> None:
+        """Say that an earlier run had done `part` (0–1) of the current stage."""
+        before = self._fraction
+        self.update(part)
+        self._skipped(self._fraction - before)
+
+    def _skipped(self, fraction: float) -> None:
+        """Leave a part of the whole, for which nothing was done, out of the pace."""
+        began, start = self._paced_from
+        self._paced_from = (began, start + fraction)
 
     def update(self, part: float, *, force: bool = False) -> None:
         """Say that `part` (0–1) of the current stage is done; a place to be cancelled.
@@ -73,9 +95,10 @@ class Progress:
             "fraction": round(self._fraction, 5),
             "stage": self._title,
         }
-        elapsed = now - self._started
-        if self._fraction > 0.02 and elapsed > 2.0:
-            event["seconds_left"] = round(elapsed * (1.0 / self._fraction - 1.0), 1)
+        began, start = self._paced_from
+        elapsed, done = now - began, self._fraction - start
+        if done > 0.02 and elapsed > 2.0 and not self._preparing:
+            event["seconds_left"] = round(elapsed * (1.0 - self._fraction) / done, 1)
         self._emit(event)
 
     def finish(self) -> None:

@@ -40,7 +40,7 @@ def rerun(job: Job, progress: Progress) -> dict[str, object]:
     device = str(resolve(RERUN_SETTINGS, job.settings)["device"])
     again = _job_again(job, record, device)
     _check_family(record, job.model)
-    with progress.stage("Comparing the inputs with the record", 0.02):
+    with progress.stage("Comparing the inputs with the record", 0.02, preparing=True):
         check_inputs(record, recorded_inputs(again), progress)
     for note in _other_versions(record):
         progress.warn(note)

@@ -128,7 +128,7 @@ def assess(job: Job, progress: Progress) -> dict[str, object]:
         if job.output(key):
             check_writable(job.output(key))
     check_endings(job)
-    with progress.stage("Reading map and reference", 0.05):
+    with progress.stage("Reading map and reference", 0.05, preparing=True):
         comparison = open_comparison(job, settings, progress)
     with Together() as together:
         found = _assessed(job, comparison, settings, progress, together)
@@ -217,7 +217,7 @@ def _needs_empty(comparison: Comparison, progress: Progress) -> bool:
     background = comparison.matched.background
     if background is None or comparison.states_background:
         return False
-    with progress.stage("Looking at the map", 0.05):
+    with progress.stage("Looking at the map", 0.05, preparing=True):
         return not any((one.mapped == background).any() for one in comparison.strips(progress))
 
 

@@ -101,7 +101,7 @@ def learn(
     check_outputs(job)
     device = choose_device(str(design.settings["device"]))
     progress.log(device.reason)
-    with progress.stage("Reading images and labels", 0.05):
+    with progress.stage("Reading images and labels", 0.05, preparing=True):
         sites = read_sites(
             job, design.family, design.view, design.working_gsd, progress, start=start, stage=stage
         )

@@ -126,6 +126,7 @@ def train(
     if history.epochs:
         trainee.restore_extras(checkpoint.extras)
         progress.log(f"Going on after epoch {len(history.epochs)} of an earlier run.")
+        progress.resume(len(history.epochs) / plan.epochs)
     strikes = 0
     for epoch in range(len(history.epochs), plan.epochs):
         torch.manual_seed(seed * 100_003 + epoch)

@@ -25,7 +25,7 @@ def diagnose(job: Job, progress: Progress) -> dict[str, object]:
     The values: `versions`, `system`, `devices`, `checks` and `scans` as lists and tables, and
     `seconds` with the time of importing torch and of multiplying two matrices.
     """
-    with progress.stage("Importing torch", 0.2):
+    with progress.stage("Importing torch", 0.2, preparing=True):
         started = time.perf_counter()
         import torch
 

@@ -81,3 +81,48 @@ def test_a_warning_is_said_once() -> None:
     for _ in range(2):
         recorder.progress.log("three")
     assert [event["text"] for event in recorder.events] == ["one", "two", "three", "three"]
+
+
+def _left(event: Event) -> object:
+    return event.get("seconds_left")
+
+
+def test_preparing_says_nothing_of_the_time_left() -> None:
+    recorder = Recorder()
+    with recorder.progress.stage("Reading", 0.5, preparing=True):
+        for _ in range(4):
+            recorder.progress.update(0.5)
+        assert [_left(event) for event in recorder.events] == [None] * 5
+    with recorder.progress.stage("Training", 1.0):
+        for _ in range(4):
+            recorder.progress.update(0.5)
+    # Training's half, which is a quarter of the whole, took 5 seconds; a quarter is left.
+    assert _left(recorder.events[-2]) == 5.0
+
+
+def test_what_an_earlier_run_did_says_nothing_of_the_time_left() -> None:
+    recorder = Recorder()
+    recorder.progress.resume(0.8)
+    for _ in range(4):
+        recorder.progress.update(0.9)
+    # A tenth took 5 seconds, and a tenth is left.
+    assert _left(recorder.events[-1]) == pytest.approx(5.0)
+
+
+def test_epochs_that_were_not_needed_say_nothing_of_the_time_left() -> None:
+    recorder = Recorder()
+    with recorder.progress.stage("Stopped early", 0.5):
+        recorder.progress.update(0.2)
+    with recorder.progress.stage("Again", 1.0):
+        for _ in range(4):
+            recorder.progress.update(0.2)
+    # A fifth of the whole was really done, in 8 seconds; four tenths are left.
+    assert _left(recorder.events[-2]) == pytest.approx(16.0)
+
+
+def test_a_stage_without_updates_counts_as_done_at_its_end() -> None:
+    recorder = Recorder()
+    for name in ("one", "two", "three"):
+        with recorder.progress.stage(name, {"one": 0.25, "two": 1 / 3, "three": 0.5}[name]):
+            pass
+    assert _left(recorder.events[-1]) is not None

@@ -125,7 +125,7 @@ def statistics_of(card: Card) -> Statistics:
 
 def folded(network: Das2f, device: torch.device, progress: Progress) -> Network:
     """The network in its fast form on `device`; the log says what it computes with."""
-    with progress.stage("Preparing the network", 0.01):
+    with progress.stage("Preparing the network", 0.01, preparing=True):
         made = FoldedDas2f(network.to(device), say=progress.log)
     for reason in made.reasons:
         progress.log(reason)

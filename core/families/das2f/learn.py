@@ -32,7 +32,7 @@ def learn(job: Job, progress: Progress) -> dict[str, object]:
     check_outputs(job)
     device = choose_device(str(settings["device"]))
     progress.log(device.reason)
-    with progress.stage("Reading images and labels", 0.05):
+    with progress.stage("Reading images and labels", 0.05, preparing=True):
         material = gather(job, settings, progress)
     course = _Course(settings, material, device.torch, progress)
     phases = Phases(course, job.output("MODEL"), progress)

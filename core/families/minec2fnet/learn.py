@@ -71,7 +71,7 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
     def ready(sites: Sites) -> Sites:
         _units_told(teacher, progress)(sites)
         if old is not None:
-            with progress.stage("Reading earlier images", _CHECKING_SHARE):
+            with progress.stage("Reading earlier images", _CHECKING_SHARE, preparing=True):
                 all_ground(old, teacher, as_before, progress)
         return sites
 
@@ -128,7 +128,7 @@ def _both(
     def revise(sites: Sites) -> Sites:
         _units_told(start, progress)(sites)
         card = expected_card(design, sites)
-        with progress.stage("Reading precise labels", _CHECKING_SHARE):
+        with progress.stage("Reading precise labels", _CHECKING_SHARE, preparing=True):
             kept = _judging(fine, settings, card, _unheard(progress))
         return left_out(sites, kept, design.effort.gap, progress)
 
