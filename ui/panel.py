@@ -141,14 +141,22 @@ class Panel(QObject):
             self._warn(text.format(model))
             return
         run = Run(fresh_algorithm(page.form.algorithm.id()), page.form.values(), page.title)
-        run.ended.connect(lambda: self._claims.release(model))
+        run.ended.connect(lambda: self._release(run, model, page))
+        page.begun()
         self.queue.add(run)
         self.dock.renew_files(self._named_files())
         self.dock.show_runs()
 
+    def _release(self, run: Run, model: str, page: "StepPage") -> None:
+        """The run writes no more; a training that was stopped may go on in its files."""
+        self._claims.release(model)
+        if run.state is not State.DONE:
+            page.ended_early(run)
+        page.renew_files(self._named_files())
+
     def _named_files(self) -> set[str]:
-        """The files and folders that the runs so far write, among other words."""
-        runs = self.queue.runs
+        """The files and folders that the runs to come write, among other words."""
+        runs = self.queue.unfinished
         return {one for run in runs for one in run.parameters.values() if isinstance(one, str)}
 
     def _run_sample(self, family: Family) -> None:

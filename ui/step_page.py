@@ -37,7 +37,8 @@ from .labelling import Labelling
 from .models import recent_models, remember_model, suggested_path
 from .preferences import DEVICE_SETTING
 from .remark import Remark
-from .run import RunQueue
+from .resuming import GoingOn, has_kept
+from .run import Run, RunQueue
 from .steps import Step
 from .tab_order import order_tabs
 from .wheel import WheelGuard
@@ -78,6 +79,10 @@ class StepPage(QWidget):
         self._guard = WheelGuard(self.form)
         self.form.checked.connect(self._say_state)
         self._add_model_tools()
+        # The files of a training that was stopped, by parameter, until one goes on with them.
+        self._kept: dict[str, str] = {}
+        self.going_on = GoingOn()
+        self._add_going_on()
         self._suggest_files()
         self.labelling = self._make_labelling()
         order_tabs(self)
@@ -124,17 +129,59 @@ class StepPage(QWidget):
     @property
     def model_path(self) -> str:
         """The model file that a run writes, or an empty text."""
-        for field in self.form.fields.values():
-            definition = field.definition
-            if isinstance(definition, QgsProcessingParameterFileDestination):
-                value = field.value()
-                if isinstance(value, str) and value.endswith(MODEL_SUFFIX):
-                    return value
-        return ""
+        field = self._written_model()
+        value = field.value() if field is not None else ""
+        return value if isinstance(value, str) and value.endswith(MODEL_SUFFIX) else ""
 
     def renew_files(self, taken: Collection[str]) -> None:
         """Suggest other files for the next run than those that are there or `taken`."""
         self._suggest_files(taken)
+        self.going_on.look_at(self.model_path)
+
+    def begun(self) -> None:
+        """A run of this page is on its way; the next one writes other files."""
+        self._kept = {}
+
+    def ended_early(self, run: Run) -> None:
+        """Keep the files of a training that was stopped, so that the next one goes on."""
+        field = self._written_model()
+        model = run.parameters.get(field.name) if field is not None else None
+        if isinstance(model, str) and has_kept(model):
+            self._kept = {
+                name: value
+                for name, value in run.parameters.items()
+                if name in self._written_files() and isinstance(value, str)
+            }
+
+    def start_anew(self) -> None:
+        """Suggest other files than those of a training that was stopped."""
+        self._kept = {}
+        for name in self._written_files():
+            self.form.fields[name].touched = False
+        self._suggest_files()
+        self.going_on.look_at(self.model_path)
+
+    def _written_files(self) -> list[str]:
+        """The parameters that name the files of a training: its model and its report."""
+        return [
+            name
+            for name, field in self.form.fields.items()
+            if isinstance(field.definition, QgsProcessingParameterFileDestination)
+            and f".{field.definition.defaultFileExtension()}" in (MODEL_SUFFIX, ".html")
+        ]
+
+    def _written_model(self) -> Field | None:
+        """The field for the model file that a run writes."""
+        fields = (self.form.fields[name] for name in self._written_files())
+        suffix = MODEL_SUFFIX.removeprefix(".")
+        return next((f for f in fields if f.definition.defaultFileExtension() == suffix), None)
+
+    def _add_going_on(self) -> None:
+        field = self._written_model()
+        if field is not None:
+            field.add_below(self.going_on)
+            field.changed.connect(lambda: self.going_on.look_at(self.model_path))
+            self.going_on.anew_wanted.connect(self.start_anew)
 
     def _tree(self) -> bool:
         return getattr(self._iface, "layerTreeView", None) is not None and bool(
@@ -143,14 +190,12 @@ class StepPage(QWidget):
 
     def _suggest_files(self, taken: Collection[str] = ()) -> None:
         """Name the files that would else be temporary and lost tomorrow."""
-        for field in self.form.fields.values():
-            definition = field.definition
-            if not isinstance(definition, QgsProcessingParameterFileDestination) or field.touched:
-                continue
-            suffix = "." + definition.defaultFileExtension()
-            if suffix == MODEL_SUFFIX or suffix == ".html":
+        for name in self._written_files():
+            field = self.form.fields[name]
+            if not field.touched:
+                suffix = f".{field.definition.defaultFileExtension()}"
                 path = suggested_path(self.family, self.step.tool, suffix, taken)
-                self.form.fill(field.name, path)
+                self.form.fill(name, self._kept.get(name, path))
         self._want_layers()
         device = str(QgsSettings().value(DEVICE_SETTING, "") or "")
         if device:
