@@ -8,7 +8,7 @@ from qgis.PyQt.QtCore import QEvent, Qt
 from qgis.PyQt.QtGui import QShowEvent
 from qgis.PyQt.QtWidgets import QApplication, QFrame, QLabel, QSizePolicy, QWidget
 
-from ..core.card import Card, CardInput, read_card
+from ..core.card import Card, CardInput, read_card, unfinished
 from ..core.errors import ModelFileError
 from .looks import THEME_EVENTS, problem_color, quiet_color
 from .words import spoken, tr
@@ -92,6 +92,7 @@ def card_page(card: Card, quiet: str, *, everything: bool = True) -> str:
     """
     parts = [
         f"<b>{escape(_short(card.name))}</b>",
+        _told(card),
         _inputs_table(card, quiet),
         _classes_table(card),
         _facts(tr("Scores on held-out ground"), _scores(card), quiet),
@@ -103,6 +104,12 @@ def card_page(card: Card, quiet: str, *, everything: bool = True) -> str:
         ]
     words = tr("Show less") if everything else tr("Training and provenance …")
     return "".join([*parts, f'<p><a href="#turn">{escape(words)}</a></p>'])
+
+
+def _told(card: Card) -> str:
+    """That the training was stopped, where it was."""
+    told = spoken(unfinished(card))
+    return f"<p><b>{escape(told)}</b></p>" if told else ""
 
 
 def _scores(card: Card) -> dict[str, object]:

@@ -14,7 +14,9 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from .remark import Remark
 from .results import figures_of, outcome_of
+from .resuming import stopped_model
 from .run import Run, RunQueue, State
 from .run_view import RunView
 from .words import tr
@@ -72,6 +74,9 @@ class RunsPage(QWidget):
         self.opacity.setAccessibleName(tr("Opacity of the result"))
         self.opacity.valueChanged.connect(self._set_opacity)
         self.opacity_label.setBuddy(self.opacity)
+        # A model that is there although its training was stopped.
+        self.stopped = Remark(problem=True)
+        self.view.below.addWidget(self.stopped)
         self.view.below.addLayout(row)
         self.view.below.addWidget(self.opacity_label)
         self.view.below.addWidget(self.opacity)
@@ -123,10 +128,12 @@ class RunsPage(QWidget):
         self.view.show_figures(figures_of(run))
         done = run.state is State.DONE
         outcome = outcome_of(run.results)
+        stopped = _told_of_stopped(run)
+        self.stopped.say(stopped)
         layers = [one for one in run.layers if QgsProject.instance().mapLayer(one)]
         self.show_layer.setVisible(done and bool(layers))
         self.open_report.setVisible(done and bool(outcome.report))
-        self.apply_model.setVisible(done and bool(outcome.model))
+        self.apply_model.setVisible(bool(stopped) or (done and bool(outcome.model)))
         self.opacity.setVisible(done and bool(layers))
         self.opacity_label.setVisible(done and bool(layers))
 
@@ -151,7 +158,7 @@ class RunsPage(QWidget):
 
     def _apply(self) -> None:
         if self.shown is not None:
-            self.apply_wanted.emit(outcome_of(self.shown.results).model)
+            self.apply_wanted.emit(_model_of(self.shown))
 
     def _set_opacity(self, percent: int) -> None:
         for identifier in self.shown.layers if self.shown else ():
@@ -159,6 +166,23 @@ class RunsPage(QWidget):
             if layer is not None:
                 layer.setOpacity(percent / 100.0)
                 layer.triggerRepaint()
+
+
+def _model_of(run: Run) -> str:
+    """The model file of a run; one that ended early has only what it was told to write."""
+    return outcome_of(run.results if run.state is State.DONE else _written(run)).model
+
+
+def _written(run: Run) -> dict[str, object]:
+    """The files that a run was to write, by parameter."""
+    destinations = run.algorithm.destinationParameterDefinitions()
+    return {one.name(): run.parameters.get(one.name()) for one in destinations}
+
+
+def _told_of_stopped(run: Run) -> str:
+    """What is to be known of the model that a training left when it ended early, or ""."""
+    early = run.state in (State.CANCELLED, State.FAILED)
+    return stopped_model(_model_of(run)) if early else ""
 
 
 def open_report(run: Run | None) -> None:

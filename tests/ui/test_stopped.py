@@ -110,3 +110,35 @@ def test_files_of_another_model_are_nothing_to_go_on_from(tmp_path: Path) -> Non
     assert "was interrupted" in going_on(str(tmp_path / "slides.v2.safetensors"))
     assert going_on(str(tmp_path / "slides.safetensors")) == ""
     assert going_on(str(tmp_path / "nowhere" / "m.safetensors")) == ""
+
+
+def test_the_measured_model_of_a_cancelled_training_can_be_applied(
+    panel: Panel, until: Until
+) -> None:
+    run = begin(panel, EPOCHS=1, REFIT=True)
+    until(lambda: run.story.stage == "Training on all labels" or run.state.over)
+    run.cancel()
+    until(lambda: run.state.over)
+    assert run.state is State.CANCELLED, run.story.error
+    runs = panel.dock.runs
+    runs.refresh()
+    assert not runs.apply_model.isHidden()
+    assert "on all labels was stopped" in runs.stopped.text()
+    assert "was measured" in told(panel.dock.page("train"))
+    runs.apply_model.click()
+    page = panel.dock.page("predict")
+    assert panel.dock.tabs.currentWidget() is page
+    assert page.form.values()["MODEL"] == run.parameters["MODEL"]
+    assert "on all labels was stopped" in page.card.text()
+
+
+def test_a_finished_or_missing_model_is_not_said_to_be_stopped(panel: Panel, until: Until) -> None:
+    run = begin(panel, EPOCHS=1)
+    runs = panel.dock.runs
+    runs.refresh()
+    assert runs.apply_model.isHidden()
+    until(lambda: run.state.over)
+    assert run.state is State.DONE, run.story.error
+    runs.refresh()
+    assert runs.stopped.isHidden()
+    assert not runs.apply_model.isHidden()
