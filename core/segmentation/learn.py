@@ -51,7 +51,7 @@ class Learnt:
     def values(self) -> dict[str, object]:
         """The scores to report."""
         found = mean_scores(self.measured)
-        rows = [one.per_class[0] for one in self.measured.every]
+        rows = [one.per_class[0] for one in self.measured.every if one.per_class[0].support]
         for name, key in _CLASS_SCORES.items():
             values = [getattr(one, key) for one in rows]
             known = [one for one in values if one is not None]
@@ -393,5 +393,8 @@ class _Judged:
         if self._held_out is None:
             return None
         found = self._held_out.quick(self._segmenter(network))
-        iou = found.iou(found.best_threshold) or 0.0
+        iou = found.iou(found.best_threshold)
+        if iou is None:
+            # The ground held out does not show the class: no epoch is better than another.
+            return None
         return Evaluation(iou, {"iou": round(iou, 6), "threshold": found.best_threshold})

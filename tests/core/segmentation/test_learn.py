@@ -207,6 +207,20 @@ def test_report_speaks_of_one_class(job: Job) -> None:
     assert learnt.card.training["trained_on_all_labels"] is True
 
 
+def test_where_the_class_is_not_held_out_nothing_is_scored_and_all_epochs_count(
+    job: Job, tmp_path: Path
+) -> None:
+    truth = np.zeros((SIZE, SIZE), np.uint8)
+    truth[40:44, 40:44] = 1
+    alone = replace(job, labels=Features(write(tmp_path / "alone.tif", truth)))
+    events: list[Event] = []
+    learnt = learn(alone, ToyDesign({}), Progress(events.append))
+    assert any("no validation pixel" in str(one.get("text")) for one in events)
+    assert {learnt.values[name] for name in ("IOU", "F1", "PRECISION", "RECALL")} == {None}
+    assert learnt.values["BEST_EPOCH"] == 6
+    assert all("iou" not in one for one in events if one["event"] == "epoch")
+
+
 def test_missing_data_never_counts(job: Job) -> None:
     learnt = learn(job, ToyDesign({}), Progress())
     site = learnt.course.sites.sites[0]
