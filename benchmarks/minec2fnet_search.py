@@ -42,6 +42,8 @@ TEACHERS: dict[str, dict[str, Value]] = {
     "teacher, outlines uncertain by 120 m": {"boundary_uncertainty": 120.0},
     "teacher, 10 epochs": {"epochs": 10},
     "teacher, 40 epochs": {"epochs": 40},
+    "teacher, windows of 256": {"window": 256, "batch": 4},
+    "teacher, pixels of 20 m": {"working_gsd": 20.0},
 }
 STUDENTS: dict[str, Change] = {
     "student": Change(),
