@@ -27,6 +27,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..core.family import Family
+from .broken import broken_layers
 from .card_view import CardView
 from .estimate_view import EstimateView
 from .estimator import Asking, Estimator
@@ -42,7 +43,7 @@ from .run import Run, RunQueue
 from .steps import Step
 from .tab_order import order_tabs
 from .wheel import WheelGuard
-from .words import tr
+from .words import spoken, tr
 
 
 class StepPage(QWidget):
@@ -257,7 +258,10 @@ class StepPage(QWidget):
     def _say_state(self) -> None:
         form = self.form
         if form.missing:
-            self.state.say(f"{tr('Still needed')}: {', '.join(form.missing)}")
+            # A layer whose file is gone is offered by no field, and nobody would know why.
+            why = [spoken(one) for one in broken_layers()[:_MOST_BROKEN]]
+            needed = f"{tr('Still needed')}: {', '.join(form.missing)}"
+            self.state.say("\n".join([needed, *why]))
         elif form.problem:
             beside = form.problem_is_beside_a_field
             self.state.say(tr("One field does not fit yet; see above.") if beside else form.problem)
@@ -336,6 +340,7 @@ class StepPage(QWidget):
         self.guess()
 
 
+_MOST_BROKEN = 3
 # A step with one of these learns, so that labels may have to be drawn for it.
 _LEARNING = ("EPOCHS",)
 _LAYER_DESTINATIONS = (

@@ -30,6 +30,7 @@ from ..checks import destination_path
 from ..interpreter import InterpreterError, find_interpreter
 from ..job import JobCancelled, JobResult, run_job
 from ..sources import PreparedFeatures, PreparedRaster
+from ..there import check_layers_there
 
 _ICON = Path(__file__).resolve().parents[2] / "resources" / "icons" / "terraweave.svg"
 Parameters = dict[str, Any]
@@ -122,10 +123,11 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext
     ) -> tuple[bool, str]:
         """Whether the values can work, as far as can be seen without starting the worker."""
-        fits, reason = super().checkParameterValues(parameters, context)
-        if not fits:
-            return False, spoken(self._refused_value(parameters, context)) or reason
         try:
+            check_layers_there(self.parameterDefinitions(), parameters, context)
+            fits, reason = super().checkParameterValues(parameters, context)
+            if not fits:
+                return False, spoken(self._refused_value(parameters, context)) or reason
             self._check_all(parameters, context)
         except InputError as error:
             return False, spoken(str(error))
@@ -155,6 +157,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
         Not every caller checks first, so the checks are made here once more.
         """
         try:
+            check_layers_there(self.parameterDefinitions(), parameters, context)
             self._check_all(parameters, context)
             self.prepared(parameters, context)
         except InputError as error:

@@ -265,3 +265,33 @@ def test_a_layer_whose_file_is_gone_is_a_sentence(
     assert not page.form.check()
     assert page.form.problem or page.form.missing
     assert not page.button.isEnabled()
+    said = page.form.fields["PAN"].problem.text()
+    assert f"“gone pan” cannot be opened: its file “{tmp_path / 'gone.tif'}” is not there" in said
+    assert "Change Data Source…" in said
+
+
+def test_a_file_deleted_after_its_layer_was_chosen_is_a_sentence(
+    panel: Panel, page: StepPage, scene: dict[str, str], tmp_path: Path
+) -> None:
+    layer = QgsProject.instance().mapLayer(scene["pan"])
+    copy = tmp_path / "pan.tif"
+    copy.write_bytes(Path(layer.source()).read_bytes())
+    layer.setDataSource(str(copy), "our pan", "gdal")
+    assert page.form.check(), page.form.problem
+    copy.unlink()
+    page.run()
+    assert panel.queue.runs == []
+    assert f"its file “{copy}” is not there" in page.form.fields["PAN"].problem.text()
+
+
+def test_whoever_misses_a_broken_layer_is_told_why(
+    panel: Panel, scene: dict[str, str], tmp_path: Path
+) -> None:
+    for name in ("ms", "truth"):
+        layer = QgsProject.instance().mapLayer(scene[name])
+        layer.setDataSource(str(tmp_path / f"{name}.tif"), f"our {name}", "gdal")
+    page = panel.dock.page("train")
+    page.form.fill("MS", [])
+    assert not page.form.check()
+    assert "Still needed: Multispectral image" in page.state.text()
+    assert f"“our ms” cannot be opened: its file “{tmp_path / 'ms.tif'}”" in page.state.text()
