@@ -169,7 +169,9 @@ class Field(QWidget):
         if not self._filling:
             self._guess = ""
             # QGIS's combos also follow the project by themselves; that is no choice of the user.
-            self.touched = self.touched or self._has_focus()
+            # Destinations follow nothing, and their menus take the focus away.
+            own = self.definition.isDestination() or self._has_focus()
+            self.touched = self.touched or own
         self._say_remark()
         self.changed.emit()
 

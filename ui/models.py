@@ -62,6 +62,12 @@ def sample_folder(family: Family) -> str:
     return ""
 
 
+def documents_folder() -> Path:
+    """The folder among the user's documents for what no project is there for."""
+    documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+    return Path(documents) / "Terraweave"
+
+
 class Claims:
     """The files that runs of this window write; other windows of QGIS keep off them.
 
@@ -101,5 +107,4 @@ def _locked(path: Path) -> bool:
 def _home() -> Path:
     """The project's folder, else one among the user's documents."""
     home = QgsProject.instance().homePath()
-    documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-    return Path(home) if home else Path(documents) / "Terraweave"
+    return Path(home) if home else documents_folder()

@@ -13,6 +13,7 @@ from qgis.PyQt.QtWidgets import QAction, QPushButton
 from ..core.families import FAMILIES
 from ..core.family import Family
 from .dock import Dock
+from .map_files import destination_file
 from .models import Claims, remember_model, sample_folder
 from .options import OptionsFactory
 from .results import loading, outcome_of
@@ -132,24 +133,24 @@ class Panel(QObject):
     def _run_page(self, page: "StepPage") -> None:
         # Another window may have begun to write the file that was suggested here.
         for _ in range(_TRIES):
-            model = page.model_path
-            if not model or self._claims.take(model):
+            written = page.claimed_file
+            if not written or self._claims.take(written):
                 break
             page.renew_files(self._named_files())
         else:
             text = tr("“{}” is being written by another run; choose another file for the model.")
-            self._warn(text.format(model))
+            self._warn(text.format(written))
             return
         run = Run(fresh_algorithm(page.form.algorithm.id()), page.form.values(), page.title)
-        run.ended.connect(lambda: self._release(run, model, page))
+        run.ended.connect(lambda: self._release(run, written, page))
         page.begun()
         self.queue.add(run)
         self.dock.renew_files(self._named_files())
         self.dock.show_runs()
 
-    def _release(self, run: Run, model: str, page: "StepPage") -> None:
+    def _release(self, run: Run, written: str, page: "StepPage") -> None:
         """The run writes no more; a training that was stopped may go on in its files."""
-        self._claims.release(model)
+        self._claims.release(written)
         if run.state is not State.DONE:
             page.ended_early(run)
         page.renew_files(self._named_files())
@@ -157,7 +158,8 @@ class Panel(QObject):
     def _named_files(self) -> set[str]:
         """The files and folders that the runs to come write, among other words."""
         runs = self.queue.unfinished
-        return {one for run in runs for one in run.parameters.values() if isinstance(one, str)}
+        values = (one for run in runs for one in run.parameters.values())
+        return {path for one in values if (path := destination_file(one))}
 
     def _run_sample(self, family: Family) -> None:
         algorithm = fresh_algorithm(f"{self._provider}:samplescene")

@@ -7,8 +7,6 @@ from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingParameterField,
     QgsProcessingParameterFileDestination,
-    QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterVectorDestination,
     QgsSettings,
 )
 from qgis.gui import QgisInterface
@@ -35,6 +33,7 @@ from .field import MODEL_SUFFIX, Field
 from .form import ParameterForm
 from .guesses import fill_guesses, model_field
 from .labelling import Labelling
+from .map_files import LAYER_DESTINATIONS, MapFiles
 from .models import recent_models, remember_model, suggested_path
 from .preferences import DEVICE_SETTING
 from .remark import Remark
@@ -78,12 +77,18 @@ class StepPage(QWidget):
         self.estimate.wanted.connect(self.estimator.ask)
         self._lay_out()
         self._guard = WheelGuard(self.form)
+        self.form.checked.connect(self._suggest_maps)
         self.form.checked.connect(self._say_state)
         self._add_model_tools()
         # The files of a training that was stopped, by parameter, until one goes on with them.
         self._kept: dict[str, str] = {}
         self.going_on = GoingOn()
         self._add_going_on()
+        self.maps = MapFiles(self.form, family.reference_role.key)
+        # The files that other runs will write.
+        self._taken: Collection[str] = ()
+        self.kept_where = Remark()
+        self.form.results.layout().insertWidget(0, self.kept_where)
         self._suggest_files()
         self.labelling = self._make_labelling()
         order_tabs(self)
@@ -128,6 +133,11 @@ class StepPage(QWidget):
             self.run_wanted.emit(self)
 
     @property
+    def claimed_file(self) -> str:
+        """The file that no other run may write meanwhile, or an empty text."""
+        return self.model_path or self.maps.first
+
+    @property
     def model_path(self) -> str:
         """The model file that a run writes, or an empty text."""
         field = self._written_model()
@@ -136,7 +146,9 @@ class StepPage(QWidget):
 
     def renew_files(self, taken: Collection[str]) -> None:
         """Suggest other files for the next run than those that are there or `taken`."""
+        self._taken = taken
         self._suggest_files(taken)
+        self._suggest_maps()
         self.going_on.look_at(self.model_path)
 
     def begun(self) -> None:
@@ -202,6 +214,14 @@ class StepPage(QWidget):
         if device:
             self.form.fill("DEVICE", device)
 
+    def _suggest_maps(self) -> None:
+        """Name the layers of a map, and say where they are kept."""
+        if self.step.maps:
+            field = self._model_field()
+            model = "" if field is None or field.empty else str(field.value())
+            self.maps.suggest(model, self._taken)
+            self.kept_where.say(self.maps.words())
+
     def _want_layers(self) -> None:
         """Have all layers of a map of one class made: outlines, probability, backdrop.
 
@@ -211,7 +231,7 @@ class StepPage(QWidget):
         if not (self.step.maps and self.family.binary):
             return
         for field in self.form.fields.values():
-            layer = isinstance(field.definition, _LAYER_DESTINATIONS)
+            layer = isinstance(field.definition, LAYER_DESTINATIONS)
             if layer and not field.required and field.empty and not field.touched:
                 self.form.fill(field.name, QgsProcessing.TEMPORARY_OUTPUT)
 
@@ -343,8 +363,4 @@ class StepPage(QWidget):
 _MOST_BROKEN = 3
 # A step with one of these learns, so that labels may have to be drawn for it.
 _LEARNING = ("EPOCHS",)
-_LAYER_DESTINATIONS = (
-    QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterVectorDestination,
-)
 _LAYER_TYPES = ("multilayer", "raster", "layer", "source", "vector", "field")
