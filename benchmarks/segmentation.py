@@ -47,10 +47,10 @@ load_package()
 from terraweave.core.device import choose_device  # noqa: E402
 from terraweave.core.job import Job  # noqa: E402
 from terraweave.core.progress import Event, Progress  # noqa: E402
+from terraweave.core.segmentation.course import SegmentationCourse  # noqa: E402
 from terraweave.core.segmentation.design import Design  # noqa: E402
 from terraweave.core.segmentation.division import Division, divide  # noqa: E402
 from terraweave.core.segmentation.judging import Histogram  # noqa: E402
-from terraweave.core.segmentation.learn import SegmentationCourse  # noqa: E402
 from terraweave.core.segmentation.sites import Site, Sites, read_sites  # noqa: E402
 from terraweave.core.segmentation.tables import boundary  # noqa: E402
 from terraweave.core.segmentation.validation import Judged, pooled  # noqa: E402

@@ -8,9 +8,9 @@ from ...classes import MapClass
 from ...report.training import Table
 from ...report.words import score
 from ...segmentation.costs import points
+from ...segmentation.course import SegmentationCourse
 from ...segmentation.earlier import Earlier, earlier_scores
 from ...segmentation.judging import model_threshold
-from ...segmentation.learn import SegmentationCourse
 from ...segmentation.tables import Told, boundary
 from ...segmentation.validation import Judged, pooled
 from ...segmentation.view import Segmenter

@@ -11,10 +11,11 @@ from ...errors import InputError
 from ...job import Job
 from ...progress import Progress
 from ...scene.aside import check_writable
+from ...segmentation.course import SegmentationCourse
 from ...segmentation.division import divide
 from ...segmentation.earlier import Earlier
 from ...segmentation.judging import model_threshold
-from ...segmentation.learn import Learnt, SegmentationCourse, learn as learn_segmentation
+from ...segmentation.learn import Learnt, learn as learn_segmentation
 from ...segmentation.leaving_out import Kept, kept_ground, left_out
 from ...segmentation.segmenter import TrainedSegmenter
 from ...segmentation.sites import IGNORED, Sites, read_sites
