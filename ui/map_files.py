@@ -74,7 +74,8 @@ class MapFiles:
     def _is_own(self, field: Field) -> bool:
         """Whether a layer goes where it was suggested, or nowhere in particular yet."""
         path = destination_file(field.value())
-        return not field.touched or path == self._suggested.get(field.name)
+        nowhere = path == QgsProcessing.TEMPORARY_OUTPUT and not field.touched
+        return nowhere or path == self._suggested.get(field.name)
 
     def _ending(self, field: Field) -> str:
         """What the name of a layer's file ends in; the first layer is the map itself."""
