@@ -9,10 +9,11 @@ goes on with the fine scenes for the same number of steps, and each fine scene i
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -33,6 +34,7 @@ from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.design import FootprintDesign
 from terraweave.core.job import Features, Job, Source
 from terraweave.core.progress import Progress
+from terraweave.core.segmentation.course import SegmentationCourse
 from terraweave.core.segmentation.division import Division
 from terraweave.core.segmentation.earlier import Earlier
 from terraweave.core.segmentation.sites import Sites
@@ -99,9 +101,13 @@ class Fine:
     sites: Sites
     divisions: tuple[Division, ...]
 
-    def trial(self, design: FootprintDesign) -> Scores:
+    def trial(
+        self,
+        design: FootprintDesign,
+        course_of: Callable[..., SegmentationCourse[Any]] = SegmentationCourse,
+    ) -> Scores:
         """What a training comes to."""
-        return measure(self.job, design, self.sites, self.divisions).scores
+        return measure(self.job, design, self.sites, self.divisions, course_of).scores
 
     def unrefined(self) -> Scores:
         """The teacher itself on all held-out ground."""
