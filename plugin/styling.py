@@ -19,10 +19,9 @@ from qgis.core import (
     QgsRendererCategory,
     QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
-    QgsSingleSymbolRenderer,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtGui import QColor
+from qgis.PyQt.QtGui import QColor, QPainter
 
 from ..core.classes import MapClass
 from .attribute_form import add_form
@@ -33,7 +32,8 @@ Style = Callable[[QgsMapLayer], None]
 _RAMP = ("#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154")
 # From nothing over yellow to dark red; its first colours are see-through.
 _PROBABILITY_RAMP = ("#00ffffb2", "#90ffffb2", "#fffecc5c", "#fffd8d3c", "#fff03b20", "#ffbd0026")
-_OUTLINE = "#e31a1c"
+# How strongly a hillshade darkens an image.
+_SHADE = 0.7
 BELOW = -1
 """The sort key of a backdrop among the layers of a run, which have 0."""
 # The field of the worker's polygons that holds the class number.
@@ -106,7 +106,10 @@ def probability_style() -> Style:
 
 
 def shade_style() -> Style:
-    """Grey from 1 (dark) to 255 (light), as it is in the file."""
+    """Grey from 1 (dark) to 255 (light), as it is in the file, that shades what lies beneath.
+
+    It comes above the user's own image, which it must not hide.
+    """
 
     def apply(layer: QgsMapLayer) -> None:
         if not isinstance(layer, QgsRasterLayer):
@@ -120,7 +123,9 @@ def shade_style() -> Style:
         )
         renderer = QgsSingleBandGrayRenderer(provider, 1)
         renderer.setContrastEnhancement(stretch)
+        renderer.setOpacity(_SHADE)
         layer.setRenderer(renderer)
+        layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
 
     return apply
 
@@ -194,19 +199,6 @@ def natural_colours(layer: QgsMapLayer) -> None:
     renderer.setBlueContrastEnhancement(kept[bands["blue"]])
     # So that the legend follows.
     layer.setRenderer(renderer)
-
-
-def outline_style() -> Style:
-    """Areas of a single class: a red line around what lies beneath."""
-
-    def apply(layer: QgsMapLayer) -> None:
-        if isinstance(layer, QgsVectorLayer):
-            symbol = QgsFillSymbol.createSimple(
-                {"style": "no", "outline_color": _OUTLINE, "outline_width": "0.5"}
-            )
-            layer.setRenderer(QgsSingleSymbolRenderer(symbol))
-
-    return apply
 
 
 def _fill(one: MapClass) -> QgsFillSymbol:

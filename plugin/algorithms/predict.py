@@ -1,5 +1,6 @@
 """Applies a model of one family to a whole scene: `predictdas2f` and its siblings."""
 
+from functools import partial
 from typing import Any
 
 from qgis.core import (
@@ -24,13 +25,13 @@ from ...core.family import Family
 from ...core.job import Extent, Job
 from ...ui.words import tr
 from ..checks import check_card_bands, check_images, check_model, check_output
+from ..outlines import FOUND, outlined
 from ..sources import PreparedRaster, wkt
 from ..styling import (
     Style,
     announce_layer,
     class_raster_style,
     confidence_style,
-    outline_style,
     polygon_style,
     probability_style,
     shade_style,
@@ -187,7 +188,11 @@ class PredictAlgorithm(TerraweaveAlgorithm):
         sure = (
             ("probability", probability_style()) if binary else ("confidence", confidence_style())
         )
-        areas = ("areas", outline_style()) if binary else ("polygons", polygon_style(card.classes))
+        areas = (
+            ("areas", partial(outlined, FOUND))
+            if binary
+            else ("polygons", polygon_style(card.classes))
+        )
         return {
             "CLASSES": (subject, class_raster_style(card.classes)),
             "CONFIDENCE": (f"{subject}, {tr(sure[0])}", sure[1]),

@@ -1,10 +1,13 @@
 """Makes a small synthetic scene with labels and truth: `samplescene`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qgis.core import (
     Qgis,
+    QgsCategorizedSymbolRenderer,
+    QgsMapLayer,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -14,6 +17,7 @@ from qgis.core import (
     QgsProcessingParameterEnum,
     QgsProcessingParameterFolderDestination,
     QgsProcessingParameterNumber,
+    QgsVectorLayer,
 )
 
 from ...core.families import FAMILIES
@@ -21,6 +25,7 @@ from ...core.job import Job
 from ...core.settings import SEED
 from ..checks import check_output
 from ..job import run_job
+from ..outlines import DRAWN, DRAWN_PRECISELY, SURVEYED, outlined
 from ..styling import announce_layer, natural_colours, own_style
 from .base import Parameters, TerraweaveAlgorithm, make_folders
 from .forms import parameter_of, with_help
@@ -31,6 +36,12 @@ _VECTORS = {
     "AREA": "Surveyed area",
     "FINE_LABELS": "Labels, precise",
     "FINE_AREA": "Surveyed area, precise labels",
+}
+_OUTLINES = {
+    "LABELS": DRAWN,
+    "AREA": SURVEYED,
+    "FINE_LABELS": DRAWN_PRECISELY,
+    "FINE_AREA": SURVEYED,
 }
 
 
@@ -109,9 +120,18 @@ class SampleSceneAlgorithm(TerraweaveAlgorithm):
                 f"Sample: {titles.get(key, _spoken(key))}", context.project(), key
             )
             context.addLayerToLoadOnCompletion(path, details)
-            # QGIS gives vectors a style at random, also where one lies beside the file.
-            style = own_style if key in _VECTORS else natural_colours
+            style = partial(_outlines, key) if key in _VECTORS else natural_colours
             announce_layer(context, path, details.name, style)
+
+
+def _outlines(key: str, layer: QgsMapLayer) -> None:
+    """Draw areas, and labels of a single class, as outlines; others as their file has it."""
+    # QGIS gives vectors a style at random, also where one lies beside the file.
+    own_style(layer)
+    known = layer.renderer() if isinstance(layer, QgsVectorLayer) else None
+    several = isinstance(known, QgsCategorizedSymbolRenderer) and len(known.categories()) > 1
+    if not several:
+        outlined(_OUTLINES[key], layer)
 
 
 def _rasters() -> dict[str, str]:

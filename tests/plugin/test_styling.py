@@ -8,21 +8,33 @@ import pytest
 from qgis.core import (
     Qgis,
     QgsApplication,
+    QgsMapLayer,
+    QgsMapRendererSequentialJob,
+    QgsMapSettings,
     QgsPalettedRasterRenderer,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProject,
+    QgsRasterBlock,
     QgsRasterLayer,
     QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
     QgsSingleSymbolRenderer,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import QByteArray, QSize, Qt
+from qgis.PyQt.QtGui import QImage
 from terraweave.core.card import Band, Card, CardInput
 from terraweave.core.classes import MapClass
 from terraweave.core.families import FAMILIES
 from terraweave.plugin.algorithms.predict import PredictAlgorithm
-from terraweave.plugin.styling import BELOW, confidence_style, natural_colours
+from terraweave.plugin.outlines import FOUND
+from terraweave.plugin.styling import (
+    BELOW,
+    confidence_style,
+    natural_colours,
+    shade_style,
+)
 
 RasterMaker = Callable[..., QgsRasterLayer]
 CARD = Card(
@@ -73,15 +85,18 @@ def test_confidence_of_several_classes_stays_opaque(
     assert layer.renderer().opacity() == 1
 
 
-def test_areas_are_red_outlines(algorithm: PredictAlgorithm) -> None:
+def test_areas_are_hollow_outlines_with_a_casing(algorithm: PredictAlgorithm) -> None:
     title, style = algorithm._looks(CARD)["POLYGONS"]
     layer = QgsVectorLayer("Polygon?crs=EPSG:32632", "areas", "memory")
     style(layer)
     assert title == "Scars, areas"
     assert isinstance(layer.renderer(), QgsSingleSymbolRenderer)
-    line = layer.renderer().symbol().symbolLayer(0).properties()
-    assert line["style"] == "no"
-    assert line["outline_color"].startswith("227,26,28")
+    hollow, casing, line = layer.renderer().symbol().symbolLayers()
+    assert hollow.brushStyle() == Qt.BrushStyle.NoBrush
+    assert hollow.strokeStyle() == Qt.PenStyle.NoPen
+    assert line.color().name() == FOUND.color
+    assert casing.color().name() == FOUND.casing
+    assert casing.width() > line.width()
 
 
 def test_hillshade_is_grey_and_lies_below_the_probability(
@@ -109,6 +124,51 @@ def test_hillshade_is_grey_and_lies_below_the_probability(
     assert isinstance(renderer, QgsSingleBandGrayRenderer)
     stretch = renderer.contrastEnhancement()
     assert (stretch.minimumValue(), stretch.maximumValue()) == (1, 255)
+
+
+def drawn(layers: list[QgsMapLayer]) -> QImage:
+    """What QGIS draws of some layers, the first on top, over the ground of the last."""
+    settings = QgsMapSettings()
+    settings.setLayers(layers)
+    settings.setDestinationCrs(layers[-1].crs())
+    settings.setExtent(layers[-1].extent())
+    settings.setOutputSize(QSize(120, 120))
+    job = QgsMapRendererSequentialJob(settings)
+    job.start()
+    job.waitForFinished()
+    return job.renderedImage()
+
+
+def test_hillshade_does_not_hide_the_image_below_it(
+    qgis_app: QgsApplication, raster: RasterMaker
+) -> None:
+    image, shade = raster("image", bands=3), raster("shade", bands=1)
+    # A picture of two halves, red and blue, on which the shade is the same everywhere.
+    left, right = (80, 200, 30), (30, 60, 200)
+    for band in range(3):
+        paint(image, band + 1, left[band], right[band])
+    paint(shade, 1, 180, 180)
+    shade_style()(shade)
+    picture = drawn([shade, image])
+    west, east = picture.pixelColor(30, 60), picture.pixelColor(90, 60)
+    alone = drawn([image])
+    assert west.hslHue() == pytest.approx(alone.pixelColor(30, 60).hslHue(), abs=2)
+    assert east.hslHue() == pytest.approx(alone.pixelColor(90, 60).hslHue(), abs=2)
+    # It does shade, and without an image it is seen, too.
+    assert west.lightness() < alone.pixelColor(30, 60).lightness()
+    assert drawn([shade]).pixelColor(60, 60).lightness() < 230
+
+
+def paint(layer: QgsRasterLayer, band: int, west: int, east: int) -> None:
+    """Set the values of the halves of a band."""
+    provider = layer.dataProvider()
+    assert provider.setEditable(True)
+    columns, rows = layer.width(), layer.height()
+    values = bytes([*[west] * (columns // 2), *[east] * (columns - columns // 2)] * rows)
+    block = QgsRasterBlock(Qgis.DataType.Byte, columns, rows)
+    block.setData(QByteArray(values))
+    assert provider.writeBlock(block, band)
+    provider.setEditable(False)
 
 
 def test_other_families_have_no_hillshade(algorithm: PredictAlgorithm) -> None:
