@@ -83,7 +83,7 @@ def save_shapes(
         if classes:
             _write_style(aside.with_suffix(".qml"), classes)
         else:
-            write_outline_style(aside)
+            write_outline_style(aside, surveyed=True)
 
 
 def _raster(path: Path, image: NDArray[Any], ground: Ground, nodata: float) -> Any:  # noqa: ANN401

@@ -1,6 +1,6 @@
 """How a result raster tells what its values mean: attribute table, class names, QGIS style."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as Xml  # nosec B405 - writes, and reads nothing
 
@@ -12,7 +12,10 @@ _PIXEL_COUNT, _NAME, _VALUE, _RED, _GREEN, _BLUE = 1, 2, 5, 6, 7, 8
 _RAMP = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 # The one of the plugin's `styling.py`, for those who open the file without it.
 _SEE_THROUGH_RAMP = ("#ffffb2", "#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
-_OUTLINE = {"style": "no", "outline_color": "227,26,28,255", "outline_width": "0.5"}
+# Casings and lines with their widths in millimetres; those of the plugin's `outlines.py`, for
+# those who open the file without it.
+_FOUND = (("255,255,255,255", "1.3"), ("213,94,0,255", "0.7"))
+_SURVEYED = (("26,26,26,255", "0.9"), ("255,255,255,255", "0.3"))
 _ALPHAS = (0, 144, 255, 255, 255, 255)
 
 
@@ -51,18 +54,28 @@ def write_value_legend(path: Path, low: float, high: float, *, see_through: bool
     _write(_value_style(low, high, see_through), path.with_suffix(".qml"), qgis=True)
 
 
-def write_outline_style(path: Path) -> None:
-    """Lay a QGIS style beside the polygons in `path`: a red line around what lies beneath."""
+def write_outline_style(path: Path, *, surveyed: bool = False) -> None:
+    """Lay a QGIS style beside the polygons in `path`: a line with a casing around what is beneath.
+
+    What was `surveyed` is told from what was found.
+    """
     root = Xml.Element("qgis", version="3.40.0", styleCategories="Symbology")
     renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     symbol = Xml.SubElement(
         Xml.SubElement(renderer, "symbols"), "symbol", type="fill", name="0", alpha="1"
     )
-    layer = Xml.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1"})
-    options = Xml.SubElement(layer, "Option", type="Map")
-    for name, value in _OUTLINE.items():
-        Xml.SubElement(options, "Option", name=name, type="QString", value=value)
+    _add_layer(symbol, "SimpleFill", {"style": "no", "outline_style": "no"})
+    for color, width in _SURVEYED if surveyed else _FOUND:
+        line = {"line_color": color, "line_width": width, "joinstyle": "round"}
+        _add_layer(symbol, "SimpleLine", line)
     _write(root, path.with_suffix(".qml"), qgis=True)
+
+
+def _add_layer(symbol: Xml.Element, kind: str, values: Mapping[str, str]) -> None:
+    layer = Xml.SubElement(symbol, "layer", {"class": kind, "enabled": "1"})
+    options = Xml.SubElement(layer, "Option", type="Map")
+    for name, value in values.items():
+        Xml.SubElement(options, "Option", name=name, type="QString", value=value)
 
 
 def _attribute_table(classes: Sequence[MapClass], counts: Sequence[int] | None) -> Xml.Element:

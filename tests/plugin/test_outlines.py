@@ -17,8 +17,9 @@ from qgis.core import (
     QgsSingleSymbolRenderer,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtCore import QSize, Qt
 from qgis.PyQt.QtGui import QColor, QImage
+from terraweave.core.scene.legend import write_outline_style
 from terraweave.plugin.algorithms.samplescene import SampleSceneAlgorithm
 from terraweave.plugin.legends import classes_of
 from terraweave.plugin.outlines import DRAWN, DRAWN_PRECISELY, FOUND, SURVEYED, Outline, outlined
@@ -86,6 +87,22 @@ def test_each_outline_stands_out_on_dark_and_on_bright_ground(
     assert max(dist(one.getRgb(), below) for one in pixels) > 140
     # Inside nothing is covered.
     assert picture.pixelColor(100, 100).name() == ground
+
+
+@pytest.mark.parametrize(("surveyed", "outline"), [(False, FOUND), (True, SURVEYED)])
+def test_files_look_the_same_where_the_plugin_does_not_open_them(
+    qgis_app: QgsApplication, tmp_path: Path, surveyed: bool, outline: Outline
+) -> None:
+    write_outline_style(tmp_path / "areas.gpkg", surveyed=surveyed)
+    layer = QgsVectorLayer("Polygon?crs=EPSG:32632", "areas", "memory")
+    layer.loadNamedStyle(str(tmp_path / "areas.qml"))
+    hollow, casing, line = layer.renderer().symbol().symbolLayers()
+    assert (casing.color().name(), line.color().name()) == (outline.casing, outline.color)
+    # The symbol owns its layers.
+    symbol = outline.symbol()
+    widths = [one.width() for one in symbol.symbolLayers()[1:]]
+    assert [casing.width(), line.width()] == pytest.approx(widths)
+    assert hollow.brushStyle() == Qt.BrushStyle.NoBrush
 
 
 @pytest.mark.usefixtures("with_worker")
