@@ -22,8 +22,12 @@ from .field import MODEL_SUFFIX
 from .run import Run
 from .words import tr
 
-_LEADING = ("IOU", "F1", "PRECISION", "RECALL", "AREA_HA")
-_MOST = 10
+# What one asks first, in this order; scores of a single class go before those of all.
+_LEADING = (
+    "IOU", "F1", "PRECISION", "RECALL", "AREA_HA", "AREA_BIAS", "DETECTION_RATE",
+    "FALSE_PARTS_PER_KM2", "GAIN",
+)  # fmt: skip
+_MOST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,17 @@ def figures_of(run: Run) -> list[tuple[str, str]]:
         for one in run.algorithm.outputDefinitions()
         if isinstance(one, QgsProcessingOutputNumber) and one.name() in run.results
     ]
-    found.sort(key=lambda one: one.name() not in _LEADING)
-    return [(tr(one.description()), number(run.results[one.name()])) for one in found[:_MOST]]
+    rank = {name: place for place, name in enumerate(_LEADING)}
+    found.sort(key=lambda one: rank.get(one.name(), len(rank)))
+    return [_figure(one, run.results[one.name()]) for one in found[:_MOST]]
+
+
+def _figure(output: QgsProcessingOutputNumber, value: object) -> tuple[str, str]:
+    """What a number is called, and the number as one says it."""
+    if output.name() == "AREA_BIAS" and isinstance(value, int | float):
+        much = tr("{} % too much") if value >= 0 else tr("{} % too little")
+        return tr("Mapped area"), much.format(number(round(100 * abs(value), 1)))
+    return tr(output.description()), number(value)
 
 
 def load_layers(run: Run) -> list[QgsMapLayer]:
