@@ -11,6 +11,7 @@ from qgis.PyQt.QtWidgets import QApplication, QFrame, QLabel, QSizePolicy, QWidg
 from ..core.card import Card, CardInput, read_card, unfinished
 from ..core.errors import ModelFileError
 from .looks import THEME_EVENTS, problem_color, quiet_color
+from .titles import role_title
 from .words import spoken, tr
 
 _MOST_CLASSES = 60
@@ -125,16 +126,16 @@ def _scores(card: Card) -> dict[str, object]:
 
 
 def _inputs_table(card: Card, quiet: str) -> str:
-    rows = "".join(_input_row(one, quiet) for one in card.inputs)
+    rows = "".join(_input_row(one, role_title(card.family, one.role), quiet) for one in card.inputs)
     return f'<table cellspacing="0" cellpadding="2">{rows}</table>'
 
 
-def _input_row(one: CardInput, quiet: str) -> str:
+def _input_row(one: CardInput, title: str, quiet: str) -> str:
     bands = ", ".join(_band(band.name, band.wavelength) for band in one.bands[:_MOST_FACTS])
     more = len(one.bands) - _MOST_FACTS
     bands += f" … (+{more})" if more > 0 else ""
     return (
-        f"<tr><td><b>{escape(_short(one.role))}</b>&nbsp;</td><td>{one.gsd:.3g} m, {bands} "
+        f"<tr><td><b>{escape(_short(title))}</b>&nbsp;</td><td>{one.gsd:.3g} m, {bands} "
         f'<span style="color:{quiet}">{escape(_short(one.data_type))}</span></td></tr>'
     )
 

@@ -25,6 +25,7 @@ from qgis.PyQt.QtCore import QTimer, pyqtSignal
 from qgis.PyQt.QtWidgets import QVBoxLayout, QWidget
 
 from .field import Field
+from .titles import titled, titles_of
 from .words import tr
 
 _CHECK_MILLISECONDS = 250
@@ -55,6 +56,7 @@ class ParameterForm(QWidget):
         self.problem = ""
         self._context = QgsProcessingContext()
         self._context.setProject(QgsProject.instance())
+        self._titles = titles_of(algorithm)
         # QGIS keeps bare pointers to both.
         self._generator = _Context(self._context)
         self._widget_context = _widget_context(iface)
@@ -94,7 +96,7 @@ class ParameterForm(QWidget):
         self.problem = "" if self.missing else self._refusal()
         beside = self._field_of(self.problem)
         for name, field in self.fields.items():
-            field.problem.say(self.problem if name == beside else "")
+            field.problem.say(self.titled(self.problem) if name == beside else "")
         self.checked.emit()
         return not self.missing and not self.problem
 
@@ -104,8 +106,12 @@ class ParameterForm(QWidget):
         for sentence in sentences:
             beside.setdefault(self._field_of(sentence), []).append(sentence)
         for name, field in self.fields.items():
-            field.notice.say("\n".join(beside.get(name, [])))
-        return beside.get("", [])
+            field.notice.say(self.titled("\n".join(beside.get(name, []))))
+        return [self.titled(one) for one in beside.get("", [])]
+
+    def titled(self, sentence: str) -> str:
+        """A sentence with the titles of fields in the places of their ids."""
+        return titled(sentence, self._titles)
 
     @property
     def problem_is_beside_a_field(self) -> bool:

@@ -16,6 +16,7 @@ from qgis.PyQt.QtCore import QEventLoop, QObject, QTimer, pyqtSignal
 
 from .feedback import RunFeedback
 from .story import Story
+from .titles import titles_of
 from .words import tr
 
 _LOOK_MILLISECONDS = 150
@@ -58,6 +59,7 @@ class Run(QObject):
         super().__init__()
         self.title = title
         self.algorithm = algorithm
+        self.titles = titles_of(algorithm)
         self.parameters = dict(parameters)
         self.story = Story()
         self.state = State.WAITING

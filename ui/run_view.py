@@ -1,6 +1,6 @@
 """One run as the user sees it: stage, time left, curves, log, and what to do with the result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from qgis.PyQt.QtCore import QEvent, Qt, pyqtSignal
@@ -21,6 +21,7 @@ from .curves import CurvesWidget, series_of
 from .looks import THEME_EVENTS, quiet_color
 from .remark import Remark
 from .story import Story
+from .titles import titled
 from .words import spoken, tr
 
 _MOST_LINES = 5000
@@ -39,6 +40,8 @@ class RunView(QWidget):
         self._lines_shown = 0
         self._epochs_shown = -1
         self._figures: list[tuple[str, str]] = []
+        # What the form calls the parameters that a sentence may name by their ids.
+        self.titles: Mapping[str, str] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.title = QLabel()
@@ -129,9 +132,10 @@ class RunView(QWidget):
         self.bar.setValue(round(_BAR_STEPS * story.fraction))
         self.cancel.setVisible(running)
         self.bar.setVisible(running)
-        self.error.say(spoken(story.error))
+        self.error.say(titled(spoken(story.error), self.titles))
         warned = dict.fromkeys(text for kind, text in story.lines if kind == "warning")
-        self.warnings.say(spoken("\n".join(list(warned)[-_MOST_WARNINGS:])))
+        said = spoken("\n".join(list(warned)[-_MOST_WARNINGS:]))
+        self.warnings.say(titled(said, self.titles))
         self._show_curves(story, epochs)
         self._show_lines(story)
 

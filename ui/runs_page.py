@@ -19,6 +19,7 @@ from .results import figures_of, outcome_of
 from .resuming import stopped_model
 from .run import Run, RunQueue, State
 from .run_view import RunView
+from .titles import titled
 from .words import tr
 
 _ROWS = 4
@@ -117,6 +118,7 @@ class RunsPage(QWidget):
 
     def _show(self, run: Run) -> None:
         epochs = run.parameters.get("EPOCHS", 0)
+        self.view.titles = run.titles
         self.view.show_story(
             run.title,
             run.state.value,
@@ -129,7 +131,7 @@ class RunsPage(QWidget):
         done = run.state is State.DONE
         outcome = outcome_of(run.results)
         stopped = _told_of_stopped(run)
-        self.stopped.say(stopped)
+        self.stopped.say(titled(stopped, run.titles))
         layers = [one for one in run.layers if QgsProject.instance().mapLayer(one)]
         self.show_layer.setVisible(done and bool(layers))
         self.open_report.setVisible(done and bool(outcome.report))

@@ -284,7 +284,11 @@ class StepPage(QWidget):
             self.state.say("\n".join([needed, *why]))
         elif form.problem:
             beside = form.problem_is_beside_a_field
-            self.state.say(tr("One field does not fit yet; see above.") if beside else form.problem)
+            self.state.say(
+                tr("One field does not fit yet; see above.")
+                if beside
+                else form.titled(form.problem)
+            )
         else:
             self.state.say("")
         self.button.setEnabled(not form.missing and not form.problem)
