@@ -77,8 +77,6 @@ class StepPage(QWidget):
         self.estimate.wanted.connect(self.estimator.ask)
         self._lay_out()
         self._guard = WheelGuard(self.form)
-        self.form.checked.connect(self._suggest_maps)
-        self.form.checked.connect(self._say_state)
         self._add_model_tools()
         # The files of a training that was stopped, by parameter, until one goes on with them.
         self._kept: dict[str, str] = {}
@@ -90,6 +88,8 @@ class StepPage(QWidget):
         self.kept_where = Remark()
         self.form.results.layout().insertWidget(0, self.kept_where)
         self._suggest_files()
+        self.form.checked.connect(self._suggest_maps)
+        self.form.checked.connect(self._say_state)
         self.labelling = self._make_labelling()
         order_tabs(self)
 
@@ -149,7 +149,12 @@ class StepPage(QWidget):
         self._taken = taken
         self._suggest_files(taken)
         self._suggest_maps()
+        self._look_for_stopped()
+
+    def _look_for_stopped(self) -> None:
+        """Say whether the next training goes on with one that was stopped."""
         self.going_on.look_at(self.model_path)
+        self._say_state()
 
     def begun(self) -> None:
         """A run of this page is on its way; the next one writes other files."""
@@ -172,7 +177,7 @@ class StepPage(QWidget):
         for name in self._written_files():
             self.form.fields[name].touched = False
         self._suggest_files()
-        self.going_on.look_at(self.model_path)
+        self._look_for_stopped()
 
     def _written_files(self) -> list[str]:
         """The parameters that name the files of a training: its model and its report."""
@@ -290,7 +295,9 @@ class StepPage(QWidget):
                 else form.titled(form.problem)
             )
         else:
-            self.state.say("")
+            # The words below the file may be scrolled out of sight.
+            stopped = not self.going_on.isHidden()
+            self.state.say(tr("Goes on with the stopped training; see Results.") if stopped else "")
         self.button.setEnabled(not form.missing and not form.problem)
         if self.step.estimated and self.button.isEnabled():
             self.estimator.follow()

@@ -67,6 +67,7 @@ def test_a_cancelled_training_goes_on_without_retyping_its_name(panel: Panel, un
     assert page.form.values()["REPORT"] == report
     assert f"was stopped after epoch {done} of 3" in told(page)
     assert "goes on from there" in told(page)
+    assert page.state.text() == "Goes on with the stopped training; see Results."
     # Not even a project that moves takes the name away.
     page.renew_files(())
     assert page.model_path == model
@@ -87,6 +88,7 @@ def test_a_stopped_training_can_be_left_for_a_new_one(panel: Panel, until: Until
     assert page.model_path not in ("", run.parameters["MODEL"])
     assert Path(page.form.values()["REPORT"]).stem == Path(page.model_path).stem
     assert told(page) == ""
+    assert page.state.text() == ""
     assert Path(run.parameters["MODEL"]).is_file()
     # Who names the file again is told again.
     page.form.fill("MODEL", run.parameters["MODEL"])
