@@ -9,11 +9,10 @@ goes on with the fine scenes for the same number of steps, and each fine scene i
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -34,7 +33,6 @@ from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.design import FootprintDesign
 from terraweave.core.job import Features, Job, Source
 from terraweave.core.progress import Progress
-from terraweave.core.segmentation.course import SegmentationCourse
 from terraweave.core.segmentation.division import Division
 from terraweave.core.segmentation.earlier import Earlier
 from terraweave.core.segmentation.sites import Sites
@@ -43,6 +41,10 @@ from terraweave.core.segmentation.view import Segmenter
 from terraweave.core.settings import Value, resolve
 
 SILENT: dict[str, Value] = {"lambda_prediction": 0.0, "lambda_feature": 0.0}
+GENTLE: dict[str, Value] = {
+    "rate_factor": 0.3, "lambda_prediction": 0.3, "lambda_feature": 0.3,
+}  # fmt: skip
+HALF: dict[str, Value] = {"teacher_share": 0.5}
 STUDENTS: dict[str, dict[str, Value]] = {
     "fine-tuning": SILENT,
     "MineC2FNet, trust by pixel": {"trust": "pixel"},
@@ -51,6 +53,8 @@ STUDENTS: dict[str, dict[str, Value]] = {
     "MineC2FNet, hard trust": {"trust": "hard"},
     "MineC2FNet, trust by sample": {"trust": "sample"},
     "MineC2FNet, trust by confidence": {"trust": "confidence"},
+    "MineC2FNet, faster and gentler, half its teacher": {**GENTLE, **HALF},
+    "fine-tuning faster, half its teacher": {**SILENT, "rate_factor": 0.3, **HALF},
 }
 CONTEXT = (5, 15, 31)
 
@@ -101,13 +105,9 @@ class Fine:
     sites: Sites
     divisions: tuple[Division, ...]
 
-    def trial(
-        self,
-        design: FootprintDesign,
-        course_of: Callable[..., SegmentationCourse[Any]] = SegmentationCourse,
-    ) -> Scores:
+    def trial(self, design: FootprintDesign) -> Scores:
         """What a training comes to."""
-        return measure(self.job, design, self.sites, self.divisions, course_of).scores
+        return measure(self.job, design, self.sites, self.divisions).scores
 
     def unrefined(self) -> Scores:
         """The teacher itself on all held-out ground."""

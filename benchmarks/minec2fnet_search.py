@@ -19,27 +19,19 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from minec2fnet_comparison import SILENT, fine_of
+from minec2fnet_comparison import GENTLE, HALF, SILENT, fine_of
 from segmentation import Notebook, Scores, paired, wanted
 from terraweave.core.families.minec2fnet import MINEC2FNET
 from terraweave.core.families.minec2fnet.design import FootprintDesign
-from terraweave.core.segmentation.course import SegmentationCourse
 from terraweave.core.settings import Value, resolve
-from terraweave.core.training.checkpoint import Checkpoint
-from terraweave.core.training.loop import Outcome, State
 
 
 @dataclass(frozen=True)
 class Change:
-    """What differs from the default: settings, and parts of the augmentation.
-
-    `share` is the student's in a mean of its weights and its teacher's, taken after the training
-    (Wortsman et al. 2022, arXiv 2109.01903).
-    """
+    """What differs from the default: settings, and parts of the augmentation."""
 
     settings: Mapping[str, Value] = field(default_factory=dict)
     augmentation: Mapping[str, Any] = field(default_factory=dict)
-    share: float = 1.0
 
 
 TEACHERS: dict[str, dict[str, Value]] = {
@@ -70,33 +62,13 @@ STUDENTS: dict[str, Change] = {
     "student, no augmentation": Change({}, {"scale": 1.0, "gain": 0.0, "offset": 0.0, "blur": 0.0}),
     "student, strong augmentation": Change({}, {"scale": 1.6, "gain": 0.2, "offset": 0.3}),
     "fine-tuning, learning rate × 0.3, half its teacher": Change(
-        {**SILENT, "rate_factor": 0.3}, share=0.5
+        {**SILENT, "rate_factor": 0.3, "teacher_share": 0.5}
     ),
     "fine-tuning, learning rate × 1, half its teacher": Change(
-        {**SILENT, "rate_factor": 1.0}, share=0.5
+        {**SILENT, "rate_factor": 1.0, "teacher_share": 0.5}
     ),
-    "student, learning rate × 1, λ 0.3, half its teacher": Change(
-        {"rate_factor": 1.0, "lambda_prediction": 0.3, "lambda_feature": 0.3}, share=0.5
-    ),
+    "student, learning rate × 0.3, λ 0.3, half its teacher": Change({**GENTLE, **HALF}),
 }
-
-
-def mixing(teacher: State, share: float) -> type[SegmentationCourse[Any]]:
-    """Trainings whose weights become a mean in the end; `share` (0–1) is the student's."""
-
-    class Mixing(SegmentationCourse[Any]):
-        """One such training."""
-
-        def fit(self, division: int | None, checkpoint: Checkpoint) -> Outcome:
-            """Train, then mix."""
-            found = super().fit(division, checkpoint)
-            mixed = {
-                key: torch.lerp(teacher[key], value, share) if value.is_floating_point() else value
-                for key, value in found.state.items()
-            }
-            return replace(found, state=mixed)
-
-    return Mixing
 
 
 def main() -> None:
@@ -148,9 +120,8 @@ def _students(
         settings = resolve(MINEC2FNET.train_settings, given)
         design = FootprintDesign(settings, fine.teacher, fine=True)
         design.augmentation = replace(design.augmentation, **change.augmentation)
-        told = {**given, **change.augmentation, "share": change.share}
-        course_of = mixing(fine.teacher.state, change.share)
-        notebook.run(method, int(given["seed"]), told, partial(fine.trial, design, course_of))
+        told = {**given, **change.augmentation}
+        notebook.run(method, int(given["seed"]), told, partial(fine.trial, design))
 
 
 if __name__ == "__main__":

@@ -85,11 +85,7 @@ def sites_of(job: Job, design: Design[Any]) -> tuple[Sites, tuple[Division, ...]
 
 
 def measure(
-    job: Job,
-    design: Design[Any],
-    sites: Sites,
-    divisions: tuple[Division, ...],
-    course_of: Callable[..., SegmentationCourse[Any]] = SegmentationCourse,
+    job: Job, design: Design[Any], sites: Sites, divisions: tuple[Division, ...]
 ) -> Measured:
     """Train and measure as the tools do, fold by fold, without the training on all labels."""
     began = time.process_time()
@@ -98,7 +94,7 @@ def measure(
         job = Job(job.task, job.family, job.inputs, job.labels, outputs={"MODEL": model})
         design.view(sites.facts[0])
         device = choose_device("cpu")
-        course = course_of(job, design, sites, divisions, device, Progress(told))
+        course = SegmentationCourse(job, design, sites, divisions, device, Progress(told))
         found = Phases(course, model, Progress(told)).measure()
     scores = scored(course.judged, course.sites.gsd)
     scores["cpu_minutes"] = (time.process_time() - began) / 60

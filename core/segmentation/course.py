@@ -296,6 +296,9 @@ class _Judged:
     def restore_extras(self, extras: Mapping[str, Tensor]) -> None:
         self._trainee.restore_extras(extras)
 
+    def kept(self, averaged: nn.Module) -> nn.Module:
+        return self._trainee.kept(averaged)
+
     def evaluate(self, network: nn.Module) -> Evaluation | None:
         if self._held_out is None:
             return None

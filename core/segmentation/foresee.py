@@ -298,5 +298,8 @@ class _Late:
     def restore_extras(self, extras: Mapping[str, Tensor]) -> None:
         """There is nothing to put back."""
 
+    def kept(self, averaged: nn.Module) -> nn.Module:
+        return self._trainee.kept(averaged)
+
     def evaluate(self, network: nn.Module) -> Evaluation | None:
         return None

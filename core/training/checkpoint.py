@@ -40,13 +40,13 @@ class History:
         threshold = self.epochs[self.best_epoch - 1].get("threshold")
         return said if threshold is None else {**said, "threshold": threshold}
 
-    def add(self, numbers: Numbers, score: float, averaged: nn.Module) -> None:
+    def add(self, numbers: Numbers, score: float, network: nn.Module) -> None:
         """Take note of an epoch, and of the weights if it is the best so far."""
         self.epochs.append(numbers)
         if score < self.best_score:
             return
         self.best_epoch, self.best_score = len(self.epochs), score
-        self.best_state = {k: v.detach().cpu().clone() for k, v in averaged.state_dict().items()}
+        self.best_state = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
 
 
 class Checkpoint:

@@ -75,6 +75,9 @@ class Trainee(Protocol):
     def restore_extras(self, extras: Mapping[str, Tensor]) -> None:
         """Put back what `extras` gave."""
 
+    def kept(self, averaged: nn.Module) -> nn.Module:
+        """The network that counts after an epoch: the averaged one, or one made from it."""
+
     def evaluate(self, network: nn.Module) -> Evaluation | None:
         """The score of `network` on the held-out part, None where nothing is held out."""
 
@@ -91,6 +94,10 @@ class Plain:
 
     def restore_extras(self, extras: Mapping[str, Tensor]) -> None:
         """Nothing to put back."""
+
+    def kept(self, averaged: nn.Module) -> nn.Module:
+        """The averaged network itself."""
+        return averaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,8 @@ def train(
                 trainee.stepped()
                 _average(averaged, network, min(plan.average, (done + 1) / (done + 10)))
         averaged.eval()
-        evaluation = trainee.evaluate(averaged)
+        kept = trainee.kept(averaged)
+        evaluation = trainee.evaluate(kept)
         numbers: dict[str, float | int | None] = {
             "epoch": epoch + 1,
             "epochs": plan.epochs,
@@ -156,7 +164,7 @@ def train(
         }
         progress.epoch(**numbers)
         score = evaluation.score if evaluation else float(epoch)
-        history.add(numbers, score, averaged)
+        history.add(numbers, score, kept)
         checkpoint.save(network, averaged, optimizer, history, trainee.extras())
     return Outcome(history.best_state, history.best_epoch, tuple(history.epochs))
 

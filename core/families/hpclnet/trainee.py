@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...nn.decay import ParameterGroup, parameter_groups
 from ...segmentation.losses import segmentation_loss
 from ...segmentation.sampler import Batch
-from ...training.loop import Evaluation
+from ...training.loop import Evaluation, Plain
 from .hyperpixel_learning import Contrast, HyperpixelLearning
 from .network import HpclNet
 from .photometric import jittered, with_missing
@@ -45,7 +45,7 @@ class Lesson:
     missing: float = 0.1
 
 
-class HpclTrainee:
+class HpclTrainee(Plain):
     """Labels teach the map, and hyper-pixels are pulled together and pushed apart beside it."""
 
     def __init__(

@@ -191,6 +191,7 @@ def distillation_of(settings: Mapping[str, Value]) -> Distillation:
         feature_weight=float(settings["lambda_feature"]),
         feature=str(settings["feature"]),
         temperature=float(settings["temperature"]),
+        share=float(settings["teacher_share"]),
     )
 
 

@@ -21,7 +21,9 @@ class Distillation:
     """How a student listens to its teacher.
 
     `trust` and `feature` are keys of `TRUSTS` and `FEATURES`, `gamma` the power γ of the trust,
-    `prediction_weight` λ_p, `feature_weight` λ_f, `temperature` τ.
+    `prediction_weight` λ_p, `feature_weight` λ_f, `temperature` τ. `share` is the
+    teacher's in the weights that are kept, a mean of its own and the student's (Wortsman et al.
+    2022, arXiv 2109.01903).
     """
 
     trust: str = "pixel"
@@ -30,10 +32,11 @@ class Distillation:
     feature_weight: float = 1.0
     feature: str = "cosine"
     temperature: float = 1.0
+    share: float = 0.0
 
     @property
     def silent(self) -> bool:
-        """Whether the teacher has no say at all: plain fine-tuning."""
+        """Whether the teacher has no say in the loss: plain fine-tuning."""
         return self.prediction_weight == 0 and self.feature_weight == 0
 
 

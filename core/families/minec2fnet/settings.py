@@ -186,6 +186,15 @@ DISTILLATION = (
         maximum=10.0,
     ),
     Setting(
+        key="teacher_share",
+        title="Share of the teacher in the weights",
+        help="The model that is kept is the mean of the student's weights and its teacher's. "
+        "Larger keeps more of what the teacher knew of other ground; 0 keeps the student alone.",
+        default=0.0,
+        minimum=0.0,
+        maximum=0.95,
+    ),
+    Setting(
         key="fine_epochs",
         title="Epochs of the student",
         help="How long to go on with precise outlines. With few of them, long training learns them "

@@ -120,6 +120,17 @@ class FineTrainee(Plain):
             teacher = self._teacher.tapped(windows.bands)
         return loss + distilled(student, teacher, windows, self._how)
 
+    def kept(self, averaged: nn.Module) -> nn.Module:
+        """The student, or where the teacher has a share, the mean of both by their weights."""
+        if not self._how.share:
+            return averaged
+        mean = copy.deepcopy(self._teacher)
+        theirs, own = mean.state_dict(), averaged.state_dict()
+        mean.load_state_dict(
+            {key: torch.lerp(own[key], value, self._how.share) for key, value in theirs.items()}
+        )
+        return mean
+
     def evaluate(self, network: nn.Module) -> Evaluation | None:
         """The score of `network` on the held-out part."""
         return self._evaluate(network)

@@ -153,3 +153,19 @@ def test_four_windows_can_be_learnt_by_heart(network: FootprintNet) -> None:
         found = network(windows.bands) > 0
     truth = windows.target > 0.5
     assert (found & truth).sum() / (found | truth).sum() > 0.95
+
+
+def test_a_teacher_with_a_share_is_part_of_the_weights_that_are_kept(network: FootprintNet) -> None:
+    student = student_of(network)
+    trainee = fine(student, network, Discs(), Distillation(share=0.25))
+    steps(trainee, 2)
+    before, own, theirs = weights(student), weights(student), weights(network)
+    kept = weights(trainee.kept(student))
+    for key, value in kept.items():
+        torch.testing.assert_close(value, 0.75 * own[key] + 0.25 * theirs[key])
+    assert any(not torch.equal(value, own[key]) for key, value in kept.items())
+    # Neither of the two is touched: the student goes on from where it was.
+    assert all(torch.equal(value, before[key]) for key, value in weights(student).items())
+    assert all(torch.equal(value, theirs[key]) for key, value in weights(network).items())
+    alone = fine(student, network, Discs(), Distillation())
+    assert alone.kept(student) is student
