@@ -35,7 +35,7 @@ class Progress:
         self._fraction = 0.0
         self._span = (0.0, 1.0)
         self._title = "Starting"
-        self._warned: set[str] = set()
+        self._warned: dict[str, None] = {}
 
     def checkpoint(self) -> None:
         """Stop here if a stop was asked for.
@@ -114,8 +114,13 @@ class Progress:
         """Tell the user something that may spoil the result; the same words only once."""
         if text in self._warned:
             return
-        self._warned.add(text)
+        self._warned[text] = None
         self._emit({"event": "log", "level": "warning", "text": text})
+
+    @property
+    def warned(self) -> tuple[str, ...]:
+        """All warnings so far, each once, in the order in which they were said."""
+        return tuple(self._warned)
 
     def epoch(self, **numbers: float | int | None) -> None:
         """Report the numbers of one training epoch, for live curves."""

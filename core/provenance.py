@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from . import __version__
 from .card import Card
 from .job import Job
-from .record import RecordedInput, input_json, is_digest
+from .record import MOST_ENTRIES, RecordedInput, input_json, is_digest
 
 _CHUNK = 2**20
 _CHUNKS = 16
@@ -78,12 +78,20 @@ def inputs_of(job: Job) -> list[dict[str, object]]:
 
 def training_labels(card: Card) -> tuple[str, ...]:
     """Fingerprints of the labels that the model of `card` learnt from; none where it is silent."""
+    return _digests(card, lambda role: role in _LABELS)
+
+
+def training_images(card: Card) -> tuple[str, ...]:
+    """Fingerprints of the images that the model of `card` learnt from, of the first 256."""
+    roles = {one.role for one in card.inputs}
+    return _digests(card, lambda role: role.removeprefix("FINE_") in roles)
+
+
+def _digests(card: Card, wanted: Callable[[str], bool]) -> tuple[str, ...]:
     inputs = card.provenance.get("inputs")
-    found = inputs if isinstance(inputs, list) else []
-    digests = (
-        one.get("sha256") for one in found if isinstance(one, dict) and one.get("role") in _LABELS
-    )
-    return tuple(one for one in digests if is_digest(one))
+    found = [one for one in inputs if isinstance(one, dict)] if isinstance(inputs, list) else []
+    digests = (one.get("sha256") for one in found if wanted(str(one.get("role"))))
+    return tuple(one for one in digests if is_digest(one))[:MOST_ENTRIES]
 
 
 def digest_of(parts: Iterable[bytes]) -> str:

@@ -30,7 +30,7 @@ RERUN_SETTINGS = (
     ),
 )
 _LARGEST = 2**18
-_MOST_ENTRIES = 256
+MOST_ENTRIES = 256
 _LONGEST_WORD = 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -54,7 +54,8 @@ class RecordedInput:
 class Record:
     """How a result raster was made: by which task, and for a map with which model and device.
 
-    `trained_on` are the fingerprints of the labels that the model learnt from.
+    `trained_on` and `trained_images` are the fingerprints of the labels and images that the model
+    learnt from, as far as they are known.
     """
 
     task: str
@@ -65,6 +66,7 @@ class Record:
     model: str = ""
     device: str = ""
     trained_on: tuple[str, ...] = ()
+    trained_images: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """The record as the raster carries it."""
@@ -77,6 +79,7 @@ class Record:
             "inputs": [input_json(one) for one in self.inputs],
             "software": dict(self.software),
             "trained_on": list(self.trained_on),
+            "trained_images": list(self.trained_images),
         }
         return json.dumps({key: value for key, value in parts.items() if value not in ("", [])},
                           ensure_ascii=False, allow_nan=False)  # fmt: skip
@@ -113,7 +116,7 @@ def _damaged(title: str, reason: str) -> InputError:
 def _read(data: object) -> Record:
     parts = _object(data, "the record")
     inputs = parts.get("inputs", [])
-    if not isinstance(inputs, list) or len(inputs) > _MOST_ENTRIES:
+    if not isinstance(inputs, list) or len(inputs) > MOST_ENTRIES:
         raise ValueError("its inputs are no list of a sensible length")
     return Record(
         task=_word(parts, "task", "predict"),
@@ -124,11 +127,12 @@ def _read(data: object) -> Record:
         model=_word(parts, "model"),
         device=_word(parts, "device"),
         trained_on=_digests(parts.get("trained_on", [])),
+        trained_images=_digests(parts.get("trained_images", [])),
     )
 
 
 def _digests(data: object) -> tuple[str, ...]:
-    if not isinstance(data, list) or len(data) > _MOST_ENTRIES or not all(map(is_digest, data)):
+    if not isinstance(data, list) or len(data) > MOST_ENTRIES or not all(map(is_digest, data)):
         raise ValueError("what it was trained on is no list of fingerprints")
     return tuple(data)
 
@@ -139,7 +143,7 @@ def is_digest(value: object) -> TypeGuard[str]:
 
 
 def _object(data: object, name: str) -> Mapping[str, object]:
-    if not isinstance(data, dict) or len(data) > _MOST_ENTRIES:
+    if not isinstance(data, dict) or len(data) > MOST_ENTRIES:
         raise ValueError(f"{name} is no object of a sensible size")
     return data
 

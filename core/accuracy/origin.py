@@ -19,18 +19,28 @@ def trained_on_reference(job: Job) -> Iterator[str]:
     Silent where nothing can be told: the map may be anybody's.
     """
     own = fingerprint(job.labels.path) if job.labels else ""
-    if job.labels and own and own in _trained_on(job.inputs["CLASSES"][0].path):
+    record = _record(job.inputs["CLASSES"][0].path) if own else None
+    if job.labels is None or record is None or own not in record.trained_on:
+        return
+    mapped = {one.sha256 for one in record.inputs}
+    if record.trained_images and mapped.isdisjoint(record.trained_images):
+        # One file may hold the labels of all scenes, and this scene may have taken no part.
         yield (
-            f"{job.labels.title} is what the map’s model learnt from, so these scores tell how "
-            "well it learnt rather than how good the map is; assess it with a reference that took "
-            "no part in the training."
+            f"The map’s model learnt from labels in {job.labels.title}, too, though not with this "
+            "map’s image. Where they lie on the map, these scores are too good."
         )
+        return
+    yield (
+        f"{job.labels.title} is what the map’s model learnt from, so these scores tell how "
+        "well it learnt rather than how good the map is; assess it with a reference that took "
+        "no part in the training."
+    )
 
 
-def _trained_on(path: str) -> tuple[str, ...]:
+def _record(path: str) -> Record | None:
     # A record that cannot be read only means that there is nothing to warn of.
     with contextlib.suppress(RasterioError, InputError):
         with raster_environment(), rasterio.open(path) as data:
             text = data.tags().get(TAG, "")
-        return Record.from_text(text, path).trained_on
-    return ()
+        return Record.from_text(text, path)
+    return None

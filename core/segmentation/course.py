@@ -28,7 +28,7 @@ from .earlier import EARLIER, earlier_scores, named
 from .judging import model_threshold
 from .sampler import Ground, Sampler
 from .sites import Sites
-from .tables import Told, boundary_table, site_table
+from .tables import Told, boundary_table, scenes_far_below, site_table
 from .validation import HeldOut, Judged, pooled
 from .view import Segmenter
 
@@ -180,7 +180,7 @@ class SegmentationCourse(Generic[S]):
             maps=division_maps(self.sites, self._divisions[0], reference),
             folds=measured.folds,
             told=told.sentences,
-            warnings=(*told.warnings, *(costs.warnings if costs else ())),
+            warnings=self._progress.warned,
             settings=self._settings,
             declared=self._declared,
             device=self._device.reason,
@@ -188,12 +188,17 @@ class SegmentationCourse(Generic[S]):
             tables=(*told.tables, *self.tables(costs)),
         )
 
+    def unlike(self) -> str:
+        """Which held-out scenes came out far worse than all together, or an empty text."""
+        return scenes_far_below(self.judged, self.threshold)
+
     def tables(self, costs: CleanupCosts | None = None) -> tuple[Table, ...]:
-        """The outlines' scores, the cleaning's costs, and the scores of several held-out scenes."""
+        """The outlines' scores, the cleaning's costs, and those of scenes held out as a whole."""
         judged = self.judged
         if not judged:
             return ()
-        several = [] if len(judged) < 2 else [site_table(judged, self.threshold, self.sites.gsd)]
+        whole = len(judged) > 1 or self._divisions[0].split.by_scene
+        several = [site_table(judged, self.threshold, self.sites.gsd)] if whole else []
         cleaning = [costs.table] if costs else []
         return (boundary_table(judged, self.threshold, self.sites.gsd), *cleaning, *several)
 

@@ -17,6 +17,7 @@ from .sites import IGNORED, Site, Sites
 TRAIN, VALIDATE, NEITHER = 0, 1, 2
 # From this many scenes with the class on, whole scenes are held out.
 _SCENES = 4
+_FOLDS = 5
 _MOST_PIXELS = 1_500_000
 
 Parts = NDArray[np.uint8]
@@ -69,9 +70,28 @@ def divide(sites: Sites, settings: Mapping[str, Value], gap: int) -> tuple[Divis
     else:
         share = float(settings["validation_share"])
         splits = (blocked_split(*place, share=share, **common),)  # type: ignore[arg-type]
-    return tuple(
+    divisions = tuple(
         Division(_told(one, lattice.step), lattice.parts(one, sites.sites)) for one in splits
     )
+    return divisions if folds else tuple(_of_one_scene(one, sites.sites) for one in divisions)
+
+
+def _of_one_scene(division: Division, sites: Sequence[Site]) -> Division:
+    """The division, with a warning where a single scene is held out as a whole."""
+    held = [
+        site.title
+        for number, site in enumerate(sites)
+        if division.split.by_scene and division.validating(number).any()
+    ]
+    if len(held) != 1:
+        return division
+    told = (
+        f"A single scene, {held[0]}, is held out: the scores tell how well the model does there, "
+        "not on other scenes. Set the cross-validation (CROSS_VALIDATION) to "
+        f"{min(len(sites), _FOLDS)}, so that every scene is held out once."
+    )
+    split = replace(division.split, warnings=(*division.split.warnings, told))
+    return replace(division, split=split)
 
 
 def _told(split: Split, step: int) -> Split:

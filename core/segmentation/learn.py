@@ -103,7 +103,8 @@ def learn(
     told = further(course, measured)
     for line in told.sentences:
         progress.log(line)
-    for warning in (*told.warnings, *(costs.warnings if costs else ())):
+    cleaning = costs.warnings if costs else ()
+    for warning in filter(None, (course.unlike(), *told.warnings, *cleaning)):
         progress.warn(warning)
     if job.output("REPORT"):
         report = course.report(card, measured, told, costs)

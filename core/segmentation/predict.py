@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..family import Family
 from ..job import Job, Source
 from ..progress import Progress
-from ..provenance import recorded_inputs, software, training_labels
+from ..provenance import recorded_inputs, software, training_images, training_labels
 from ..record import TAG, Record
 from ..results import Backdrop, Strip, Written, write_results
 from ..scene.aside import Together, check_space, check_writable, explained, scratch_beside
@@ -352,6 +352,7 @@ def _tags(
         inputs=recorded_inputs(job),
         software=software(),
         trained_on=training_labels(card),
+        trained_images=training_images(card),
     )
     return {
         TAG: record.to_text(),

@@ -27,6 +27,7 @@ IGNORED = 255
 """In a target: nobody knows, or the image has nothing there."""
 
 _BLOCK = 512
+_NAMED = 5
 _MOST_BYTES = 6 * 2**30
 
 Target = NDArray[np.uint8]
@@ -141,6 +142,8 @@ def read_sites(
     if view is None:
         raise ValueError("a training without a scene")
     _check_labelled(found, labels, surveyed=area is not None)
+    if area is None and not is_raster(labels):
+        _tell_unlabelled(found, labels, progress)
     mapclass = start.classes[0] if start else _class_of(list(classes.values()), family, labels)
     return Sites(tuple(found), tuple(pairs), tuple(facts), mapclass, gsd, view)
 
@@ -240,6 +243,18 @@ def _tell_empty(told: str, pairs: Sequence[object], progress: Progress) -> None:
     if len(pairs) == 1:
         raise InputError(told)
     progress.warn(f"{told} The other scenes are learnt from.")
+
+
+def _tell_unlabelled(sites: Sequence[Site], labels: Features, progress: Progress) -> None:
+    """Name the scenes in which nothing is labelled, since all of them is taken for background."""
+    bare = [one.title for one in sites if one.valid.any() and not (one.target == 1).any()]
+    if not bare:
+        return
+    named = ", ".join(bare[:_NAMED]) + (f" and {len(bare) - _NAMED} more" * (len(bare) > _NAMED))
+    progress.warn(
+        f"No label from {labels.title} lies in {named}: all ground there counts as background. "
+        "Leave out what was not looked at, or give the surveyed area."
+    )
 
 
 def _check_labelled(sites: Sequence[Site], labels: Features, *, surveyed: bool) -> None:

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 
 from ..accuracy.boundary import BoundaryCounts, boundary_counts
 from ..report.training import Table
-from .validation import Judged
+from ..words import counted
+from .validation import Judged, pooled
 
 _DISTANCES = (1.0, 2.0, 3.0)
 _SQUARE_METRES = 1e4
+_FAR_BELOW = 1 / 3
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,26 @@ def site_table(judged: Sequence[Judged], threshold: float, gsd: float) -> Table:
         ("scene", "IoU", "precision", "recall", "reference, ha", "map, ha"),
         tuple(rows),
         f"The class is shown from a probability of {threshold:.2f} on.",
+    )
+
+
+def scenes_far_below(judged: Sequence[Judged], threshold: float) -> str:
+    """A sentence about held-out scenes with less than a third of the IoU of all, or nothing."""
+    scenes: dict[str, list[Judged]] = {}
+    for one in judged:
+        scenes.setdefault(one.title, []).append(one)
+    each = {title: pooled(parts).iou(threshold) for title, parts in scenes.items()}
+    known = {title: iou for title, iou in each.items() if iou is not None}
+    whole = pooled(judged).iou(threshold)
+    below = {title: iou for title, iou in known.items() if whole and iou < _FAR_BELOW * whole}
+    if not below:
+        return ""
+    named = [f"{title} ({iou:.2f})" for title, iou in sorted(below.items(), key=lambda one: one[1])]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return (
+        f"In {len(below)} of {counted(len(known), 'held-out scene')} with the class the IoU lies "
+        f"far below the {whole:.2f} of all together: {', '.join(named[:_NAMED])}{more}. The model "
+        "hardly knows such ground; label more of its kind."
     )
 
 

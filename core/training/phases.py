@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from ..accuracy.scores import Scores, mean
-from ..card import PLANNED, REFIT_STOPPED, Card
-from ..errors import Cancelled, InputError
+from ..card import PLANNED, REFIT_STOPPED, Card, read_card, unfinished
+from ..errors import Cancelled, InputError, ModelFileError
 from ..job import Job
 from ..model_file import write_model
 from ..progress import Progress
@@ -179,6 +179,11 @@ class Phases:
     def _kept(self, stopped: "_Stopped", measured: Measured | None) -> Cancelled:
         """Write the best weights so far; returns the sentence that says so."""
         history = stopped.history
+        if measured is None and self._keeps_another():
+            return Cancelled(
+                f"Cancelled; {self._model.name} holds another model, which stays as it was. The "
+                "same training, started again into the same file (MODEL), goes on where it stopped."
+            )
         if measured is None:
             best, state = history.best_epoch, history.best_state
             known = {"trained_on_all_labels": False, "device": self._course.device}
@@ -191,6 +196,13 @@ class Phases:
             f"Cancelled; the best epoch so far ({best}) is kept in {self._model.name}. The same "
             "training, started again into the same file (MODEL), goes on where it stopped."
         )
+
+    def _keeps_another(self) -> bool:
+        """Whether the model file holds a finished model, of an earlier training."""
+        try:
+            return self._model.exists() and not unfinished(read_card(self._model))
+        except ModelFileError:
+            return False
 
     def _write_measured(self, measured: Measured, stopped: Mapping[str, object]) -> None:
         """Write the measured weights; `stopped` says what came of those on all labels."""

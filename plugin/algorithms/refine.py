@@ -35,6 +35,11 @@ class RefineAlgorithm(TrainAlgorithm):
     def _further(self) -> FurtherScenes:
         return FurtherScenes(self.family, "OLD", "earlier", _EARLIER)
 
+    @property
+    def _other_names(self) -> str:
+        """The class keeps the teacher's name, so that one of that name must be there."""
+        return "; at least one of that name must be there"
+
     def createInstance(self) -> "RefineAlgorithm":
         """A fresh copy."""
         return RefineAlgorithm(self.family)

@@ -158,12 +158,17 @@ class TrainAlgorithm(TerraweaveAlgorithm):
         if self.family.target is not None:
             text += (
                 f" Features called “{self.family.target.name}” there (in large or small letters) "
-                "are of the class, all others are background; a single other name is the class by "
-                "another name. Without a field, every feature is of the class."
+                f"are of the class, all others are background{self._other_names}. Without a field, "
+                "every feature is of the class."
             )
         if self.further is not None:
             text += f" It also counts in the {self.further.adjective} labels, if they have it."
         return text
+
+    @property
+    def _other_names(self) -> str:
+        """What becomes of labels of which none has the name of the class."""
+        return "; a single other name is the class by another name"
 
     def _add_start(self) -> None:
         start = QgsProcessingParameterFile(

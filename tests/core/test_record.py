@@ -18,6 +18,7 @@ RECORD = Record(
     model="town",
     device="cpu",
     trained_on=("b" * 64,),
+    trained_images=("c" * 64, "d" * 64),
 )
 
 

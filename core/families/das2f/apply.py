@@ -11,7 +11,7 @@ from ...errors import InputError
 from ...job import Job
 from ...model_file import load_into
 from ...progress import Progress
-from ...provenance import recorded_inputs, software, training_labels
+from ...provenance import recorded_inputs, software, training_images, training_labels
 from ...record import TAG, Record
 from ...results import write_results
 from ...scene.bands import check_gsd, match_bands, read_facts
@@ -166,6 +166,7 @@ def _tags(card: Card, job: Job, settings: dict[str, Value], device: torch.device
         inputs=recorded_inputs(job),
         software=software(),
         trained_on=training_labels(card),
+        trained_images=training_images(card),
     )
     mode = str(settings["mode"])
     words = f"stride {settings['stride']}" if mode == "stride" else mode

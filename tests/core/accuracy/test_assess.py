@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from terraweave.core.errors import InputError
 from terraweave.core.job import Features, Job, Source
 from terraweave.core.progress import Progress
 from terraweave.core.provenance import fingerprint
-from terraweave.core.record import TAG, Record
+from terraweave.core.record import TAG, Record, RecordedInput
 
 if TYPE_CHECKING:
     from .conftest import Workbench
@@ -277,6 +278,25 @@ def test_reference_that_took_part_in_the_training_is_named(bench: Workbench, tru
     bench.events.clear()
     bench.assess(on, other)
     assert not [one for one in bench.warnings if "learnt from" in one]
+
+
+def test_reference_of_other_scenes_is_told_from_one_of_this_scene(
+    bench: Workbench, truth: Truth
+) -> None:
+    on, reference = bench.map(truth()), bench.map(truth(), name="reference.tif")
+    mapped, image = RecordedInput("IMAGE", "here.tif", "a" * 64), "b" * 64
+    record = Record(
+        "predict", {}, (mapped,), {}, trained_on=(fingerprint(reference),), trained_images=(image,)
+    )
+    same = replace(record, trained_images=(image, "a" * 64))
+    told = {"too, though not with this map’s image": record, "is what the map’s model learnt": same}
+    for words, known in told.items():
+        with rasterio.open(on, "r+") as data:
+            data.update_tags(**{TAG: known.to_text()})
+        bench.events.clear()
+        bench.assess(on, reference)
+        assert [one for one in bench.warnings if words in one]
+        assert len([one for one in bench.warnings if "learnt from" in one]) == 1
 
 
 def test_record_that_cannot_be_read_does_not_keep_a_map_from_being_assessed(

@@ -293,6 +293,60 @@ def test_cancelled_training_keeps_its_best_epoch_and_goes_on(job: Job) -> None:
         assert torch.equal(value, resumed.state[key])
 
 
+def test_cancelling_leaves_a_finished_model_of_another_training_as_it_was(job: Job) -> None:
+    learn(job, ToyDesign({"seed": 1}, epochs=1), Progress())
+    path = Path(job.output("MODEL"))
+    before, epochs = path.read_bytes(), []
+
+    def note(event: Event) -> None:
+        if event["event"] == "epoch":
+            epochs.append(event)
+
+    with pytest.raises(Cancelled, match="holds another model, which stays as it was"):
+        learn(job, ToyDesign({}), Progress(note, lambda: len(epochs) >= 2))
+    assert path.read_bytes() == before
+    said: list[str] = []
+    learn(job, ToyDesign({}), Progress(lambda one: said.append(str(one.get("text")))))
+    assert "Going on after epoch 2 of an earlier run." in said
+    assert path.read_bytes() != before
+
+
+def test_warnings_of_the_whole_run_stand_in_the_report(tmp_path: Path, job: Job) -> None:
+    """Those about labels, scenes and the division are no less worth reading than the scores."""
+    pairs = [scene(tmp_path, number) for number in range(5)]
+    marks = [
+        [[(500_000 + 1000 * n + dx, 5_400_000 - dy) for dx, dy in
+          ((20, 20), (60, 20), (60, 60), (20, 60), (20, 20))]] for n in range(4)
+    ]  # fmt: skip
+    layer = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": "EPSG:32632"}},
+        "features": [
+            {"type": "Feature", "properties": {},
+             "geometry": {"type": "Polygon", "coordinates": ring}} for ring in marks
+        ],
+    }  # fmt: skip
+    labels = tmp_path / "spots.geojson"
+    labels.write_text(json.dumps(layer))
+    images = tuple(Source(image) for image, _ in pairs)
+    said: list[str] = []
+    learn(
+        replace(job, inputs={"IMAGE": images}, labels=Features(str(labels))),
+        ToyDesign({}, epochs=1),
+        Progress(lambda one: said.append(str(one.get("text")))),
+    )
+    told = json.loads(Path(job.output("REPORT")).with_suffix(".json").read_text("utf-8"))
+    for words in (
+        "No surveyed area (AREA) was given",
+        "all ground there counts as background",
+        "A single scene, image",
+    ):
+        assert [one for one in told["warnings"] if words in one], words
+        assert [one for one in said if words in one], words
+    assert any("lies in image4" in one for one in told["warnings"])
+    assert [one for one in told["tables"] if one["title"] == "Held-out scenes"]
+
+
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [

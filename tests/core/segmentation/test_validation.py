@@ -9,7 +9,8 @@ from terraweave.core.progress import Progress
 from terraweave.core.scene.grid import Grid, Shape
 from terraweave.core.segmentation.blending import blended, read_array
 from terraweave.core.segmentation.sites import Site
-from terraweave.core.segmentation.validation import HeldOut
+from terraweave.core.segmentation.tables import scenes_far_below
+from terraweave.core.segmentation.validation import HeldOut, Judged
 
 Make = Callable[..., Any]
 EDGE = 40
@@ -38,3 +39,22 @@ def test_threshold_and_scores_see_all_orientations_and_epochs_see_one(bright: Ma
     np.testing.assert_allclose(judged.probabilities, expected[:, :20], atol=1e-6)
     assert glances == 6
     assert sum(segmenter.asked) % 8 == 0
+
+
+def judged(title: str, found: int) -> Judged:
+    """A scene of a hundred pixels of the class, so many of which were found."""
+    truth, known = np.zeros((20, 20), bool), np.ones((20, 20), bool)
+    truth[:5] = True
+    probabilities = np.zeros((20, 20), np.float32)
+    probabilities.reshape(-1)[:found] = 0.9
+    return Judged(title, probabilities, truth, known)
+
+
+def test_scenes_that_came_out_far_worse_are_named() -> None:
+    scenes = [judged("good", 95), judged("fair", 60), judged("missed", 1), judged("poor", 10)]
+    told = scenes_far_below(scenes, 0.5)
+    assert "2 of 4 held-out scenes" in told
+    assert "missed (0.01), poor (0.10)." in told
+    assert not scenes_far_below(scenes[:2], 0.5)
+    assert not scenes_far_below([judged("one", 0)], 0.5)
+    assert not scenes_far_below([], 0.5)
