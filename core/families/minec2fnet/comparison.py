@@ -17,6 +17,10 @@ from ...segmentation.view import Segmenter
 from ...words import counted
 
 Row = tuple[str | float | None, ...]
+_OUTLINES_AS_DRAWN = (
+    "Earlier outlines count as they were drawn: where they are coarse, a model that outlines more "
+    "tightly loses points here without being worse."
+)
 _OUTLINE_PIXELS = 2.0
 _THRESHOLD, _IOU = 1, 2
 # Another seed alone moves the IoU by as much.
@@ -109,9 +113,9 @@ def forgotten(
     thresholds: tuple[float, float | None, float],
     mapclass: MapClass,
     gsd: float,
-    note: str,
-) -> Table:
-    """Scores of teacher and refined model on the same old ground.
+    ground: str,
+) -> Told:
+    """Scores of teacher and refined model on the same old `ground`, and their difference in words.
 
     `thresholds` are the teacher's own, the one chosen for it on precise labels (None where none
     could be chosen), and the refined model's, which was chosen there, too. The models are compared
@@ -122,9 +126,10 @@ def forgotten(
     if chosen is not None:
         teacher.append(_row(_ON_PRECISE, before, chosen, mapclass))
     last = _row(_REFINED, after, refined, mapclass)
-    against = f"against “{teacher[-1][0]}”; negative points were forgotten"
-    change = _change(against, teacher[-1], last)
-    return _table("Forgotten on earlier labels", (*teacher, last), gsd, f"{note} {change}".strip())
+    said = _kept_of(teacher[-1], last, ground)
+    note = f"{said} {_OUTLINES_AS_DRAWN}".strip()
+    table = _table("Forgotten on earlier labels", (*teacher, last), gsd, note)
+    return Told((table,), (said,) if said else ())
 
 
 def remembered(earlier: Earlier) -> tuple[Table, ...]:
@@ -165,6 +170,19 @@ def _change(what: str, before: Row, after: Row) -> str:
     if first is None or second is None:
         return ""
     return f"{points(second - first)} points of IoU {what}."
+
+
+def _kept_of(before: Row, after: Row, ground: str) -> str:
+    """What a refined model has kept of what its teacher knew on `ground`, in words."""
+    first, second = _iou(before), _iou(after)
+    if first is None or second is None:
+        return ""
+    change = second - first
+    verdict = "so it has forgotten nothing" if change >= 0 else "which is what it has forgotten"
+    return (
+        f"On {ground} the refined model has {points(change)} points of IoU against "
+        f"“{before[0]}”, {verdict}."
+    )
 
 
 def _table(title: str, rows: tuple[Row, ...], gsd: float, note: str = "") -> Table:

@@ -82,17 +82,22 @@ def refine(job: Job, progress: Progress) -> dict[str, object]:
         told = found.told() if found else Told()
         if old is None:
             return told.also(*remembered(teacher))
-        ground = all_ground(old, teacher, as_before, _unheard(progress))
         after = course.segmenter(measured.outcome.state, 0)
+        with progress.stage("Reading earlier images", 0.005, preparing=True):
+            ground = all_ground(old, teacher, as_before, _unheard(progress))
+        with progress.stage("Judging the teacher on earlier images", 0.02, preparing=True):
+            as_teacher = ground.whole(before, progress)
+        with progress.stage("Judging the refined model on earlier images", 0.02, preparing=True):
+            as_refined = ground.whole(after, progress)
         lost = forgotten(
-            ground.whole(before, progress),
-            ground.whole(after, progress),
+            as_teacher,
+            as_refined,
             _thresholds(teacher, found, course),
             course.sites.mapclass,
             course.sites.gsd,
-            "On all labelled ground of the earlier scenes.",
+            "all labelled ground of the earlier scenes",
         )
-        return told.also(lost, sentences=(f"{lost.title}: {lost.note}",))
+        return told.also(*lost.tables, sentences=lost.sentences)
 
     return learn_segmentation(
         without_old(job),
@@ -221,9 +226,9 @@ def _stages(
         _thresholds(teacher, found, course),
         course.sites.mapclass,
         course.sites.gsd,
-        "On the coarse ground that the teacher held out, against its coarse outlines.",
+        "the coarse ground that the teacher held out",
     )
-    return told.also(lost, sentences=(f"{lost.title}: {lost.note}",))
+    return told.also(*lost.tables, sentences=lost.sentences)
 
 
 def _thresholds(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from terraweave.core.classes import MapClass
 from terraweave.core.families.minec2fnet.comparison import Comparison, forgotten
-from terraweave.core.report.training import Table
+from terraweave.core.segmentation.tables import Told
 from terraweave.core.segmentation.validation import Judged
 
 MINE = MapClass(1, "Mine", "#d95f02")
@@ -70,22 +70,24 @@ def test_without_the_class_on_held_out_ground_nothing_is_claimed() -> None:
     assert len(told.tables) == 1
 
 
-def lost(chosen: float | None) -> Table:
+def lost(chosen: float | None) -> Told:
     """A student that is as good as its teacher on old ground, at a better threshold."""
     before, after = judged(0.6, 0.3), judged(0.6, 0.3)
-    return forgotten(before, after, (0.2, chosen, 0.5), MINE, 10.0, "Here.")
+    return forgotten(before, after, (0.2, chosen, 0.5), MINE, 10.0, "this ground")
 
 
 def test_what_was_forgotten_is_counted_at_thresholds_that_were_chosen_alike() -> None:
-    table = lost(0.5)
+    (table,) = lost(0.5).tables
     assert [one[0] for one in table.rows] == [
         "Teacher", "Teacher, threshold chosen on the precise labels", "Refined model",
     ]  # fmt: skip
     assert [one[2] for one in table.rows] == [0.25, 1.0, 1.0]
-    assert "0.0 points of IoU against “Teacher, threshold chosen on" in table.note
+    assert (
+        "On this ground the refined model has +0.0 points of IoU against “Teacher, " in table.note
+    )
 
 
 def test_without_a_chosen_threshold_the_teacher_stands_as_it_came() -> None:
-    table = lost(None)
+    (table,) = lost(None).tables
     assert [one[0] for one in table.rows] == ["Teacher", "Refined model"]
-    assert "+75.0 points of IoU against “Teacher”" in table.note
+    assert "+75.0 points of IoU against “Teacher”, so it has forgotten nothing." in table.note
