@@ -263,7 +263,7 @@ def _score_sentences(report: TrainingReport) -> list[str]:
         return [words.score_sentence(scores, "held-out ground"), words.weakest_sentence(scores)]
     one, threshold = scores.per_class[0], report.card.training.get("threshold")
     where = f"{words.thousands(scores.total)} pixels of held-out ground"
-    cut = f" from a probability of {threshold:.2f} on" if isinstance(threshold, float) else ""
+    cut = f" from a probability of {threshold:.3g} on" if isinstance(threshold, float) else ""
     return [
         f"On {where} the map finds {words.percent(one.producers)} of “{one.mapclass.name}”, and "
         f"{words.percent(one.users)} of what it shows is right (IoU {words.score(one.iou)}, F1 "

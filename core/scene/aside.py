@@ -248,6 +248,7 @@ def _explained(error: BaseException, target: Path) -> TerraweaveError:
     """What went wrong with writing `target`, as a sentence."""
     folder = target.parent
     number = error.errno if isinstance(error, OSError) else None
+    kept = " The old file was left as it is." if target.exists() else ""
     if not folder.is_dir():
         return InputError(f"The folder {folder} does not exist; create it, or choose another.")
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -259,13 +260,13 @@ def _explained(error: BaseException, target: Path) -> TerraweaveError:
         free = shutil.disk_usage(folder).free
         return ResourceError(
             f"The disk of {folder} is full ({_size(free)} free) while writing {target.name}; "
-            "free some space, or choose a folder on another disk. The old file was left as it is."
+            f"free some space, or choose a folder on another disk.{kept}"
         )
     reason = error.strerror if isinstance(error, OSError) and error.strerror else _texts(error)[-1]
     reason = reason.rstrip(".")
     return ResourceError(
         f"{target.name} could not be written to {folder}: {reason}. Check the disk, or choose "
-        "another folder. The old file was left as it is."
+        f"another folder.{kept}"
     )
 
 

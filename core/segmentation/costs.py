@@ -69,7 +69,7 @@ def _steps(threshold: float, defaults: Mapping[str, Value]) -> Iterator[tuple[st
     )
     closing = int(defaults.get("closing", 0))
     rule = Rule(threshold)
-    yield f"threshold {threshold:.2f} alone", "threshold", rule
+    yield f"threshold {threshold:.3g} alone", "threshold", rule
     if delta:
         rule = replace(rule, delta=delta)
         yield f"hysteresis of {delta:g}", "hysteresis", rule

@@ -380,11 +380,11 @@ def _values(
     elif not count:
         progress.warn(
             f"No ground is mapped as “{name}”: nothing reaches the threshold of "
-            f"{rule.threshold:.2f} in an area that is large enough."
+            f"{rule.threshold:.3g} in an area that is large enough."
         )
     else:
         size = f", {hectares:.4g} ha" if hectares is not None else ""
-        progress.log(f"“{name}”: {counted(count, 'area')}{size}, threshold {rule.threshold:.2f}.")
+        progress.log(f"“{name}”: {counted(count, 'area')}{size}, threshold {rule.threshold:.3g}.")
     values: dict[str, object] = {
         "PIXELS": written.pixels,
         "AREA_HA": hectares,

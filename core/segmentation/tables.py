@@ -55,7 +55,7 @@ def site_table(judged: Sequence[Judged], threshold: float, gsd: float) -> Table:
         "Held-out scenes",
         ("scene", "IoU", "precision", "recall", "reference, ha", "map, ha"),
         tuple(rows),
-        f"The class is shown from a probability of {threshold:.2f} on.",
+        f"The class is shown from a probability of {threshold:.3g} on.",
     )
 
 

@@ -33,7 +33,7 @@ def test_each_step_is_measured_on_top_of_those_before_it() -> None:
     ious = [iou for _, iou, _ in found.table.rows]
     assert ious == pytest.approx([96 / 104, 100 / 104, 1.0])
     assert [name for name, _ in steps] == [
-        "threshold 0.50 alone", "holes below 0.05 ha filled", "areas below 0.05 ha dropped",
+        "threshold 0.5 alone", "holes below 0.05 ha filled", "areas below 0.05 ha dropped",
     ]  # fmt: skip
     assert [points for _, points in steps] == ["", "+3.8", "+3.8"]
     assert not found.warnings
