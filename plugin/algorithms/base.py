@@ -30,7 +30,6 @@ from ..checks import destination_path
 from ..interpreter import InterpreterError, find_interpreter
 from ..job import JobCancelled, JobResult, run_job
 from ..sources import PreparedFeatures, PreparedRaster
-from ..there import check_layers_there
 
 _ICON = Path(__file__).resolve().parents[2] / "resources" / "icons" / "terraweave.svg"
 Parameters = dict[str, Any]
@@ -119,12 +118,22 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
             return False, spoken(str(error))
         return True, ""
 
+    def _check_layers(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        """Refuse layers and files that are gone.
+
+        Raises:
+            InputError: one is.
+        """
+        from ..there import check_layers_there  # QGIS's start has no use for it
+
+        check_layers_there(self.parameterDefinitions(), parameters, context)
+
     def checkParameterValues(
         self, parameters: Parameters, context: QgsProcessingContext
     ) -> tuple[bool, str]:
         """Whether the values can work, as far as can be seen without starting the worker."""
         try:
-            check_layers_there(self.parameterDefinitions(), parameters, context)
+            self._check_layers(parameters, context)
             fits, reason = super().checkParameterValues(parameters, context)
             if not fits:
                 return False, spoken(self._refused_value(parameters, context)) or reason
@@ -157,7 +166,7 @@ class TerraweaveAlgorithm(QgsProcessingAlgorithm):
         Not every caller checks first, so the checks are made here once more.
         """
         try:
-            check_layers_there(self.parameterDefinitions(), parameters, context)
+            self._check_layers(parameters, context)
             self._check_all(parameters, context)
             self.prepared(parameters, context)
         except InputError as error:
