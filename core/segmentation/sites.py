@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..family import Family
 from ..job import Features, Job, Source
 from ..progress import Progress
+from ..report.words import listed
 from ..scene.bands import match_bands, read_facts
 from ..scene.grid import Grid, Window
 from ..scene.labels import BACKGROUND, LabelMap, is_raster, open_labels, refuse_points
@@ -250,10 +251,9 @@ def _tell_unlabelled(sites: Sequence[Site], labels: Features, progress: Progress
     bare = [one.title for one in sites if one.valid.any() and not (one.target == 1).any()]
     if not bare:
         return
-    named = ", ".join(bare[:_NAMED]) + (f" and {len(bare) - _NAMED} more" * (len(bare) > _NAMED))
     progress.warn(
-        f"No label from {labels.title} lies in {named}: all ground there counts as background. "
-        "Leave out what was not looked at, or give the surveyed area."
+        f"No label from {labels.title} lies in {listed(bare, _NAMED)}: all ground there counts as "
+        "background. Leave out what was not looked at, or give the surveyed area."
     )
 
 

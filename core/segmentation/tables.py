@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ..accuracy.boundary import BoundaryCounts, boundary_counts
 from ..report.training import Table
+from ..report.words import listed
 from ..words import counted
 from .validation import Judged, pooled
 
@@ -71,10 +72,9 @@ def scenes_far_below(judged: Sequence[Judged], threshold: float) -> str:
     if not below:
         return ""
     named = [f"{title} ({iou:.2f})" for title, iou in sorted(below.items(), key=lambda one: one[1])]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return (
         f"In {len(below)} of {counted(len(known), 'held-out scene')} with the class the IoU lies "
-        f"far below the {whole:.2f} of all together: {', '.join(named[:_NAMED])}{more}. The model "
+        f"far below the {whole:.2f} of all together: {listed(named, _NAMED)}. The model "
         "hardly knows such ground; label more of its kind."
     )
 

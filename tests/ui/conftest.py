@@ -11,9 +11,11 @@ os.environ.setdefault("QGIS_CUSTOM_CONFIG_PATH", tempfile.mkdtemp(prefix="terraw
 
 import pytest
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 from terraweave.plugin.interpreter import VARIABLE
 from terraweave.plugin.provider import TerraweaveProvider
+from terraweave.ui.panel import Panel
 
 
 @pytest.fixture
@@ -31,6 +33,16 @@ def with_worker(worker_python: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(VARIABLE, str(worker_python))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return worker_python
+
+
+@pytest.fixture
+def panel(
+    provider: TerraweaveProvider, with_worker: Path, qgis_iface: QgisInterface, scene: dict
+) -> Iterator[Panel]:
+    """The panel over an unsaved project with a scene; nobody sees it, so nothing is estimated."""
+    made = Panel(qgis_iface, provider.id(), "terraweave/python")
+    yield made
+    made.close()
 
 
 @pytest.fixture

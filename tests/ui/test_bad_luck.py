@@ -1,6 +1,6 @@
 """What may happen between choosing and the end of a run: layers, projects and files that go."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,6 @@ from qgis.core import Qgis, QgsFeature, QgsGeometry, QgsProject, QgsRasterLayer,
 from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QEventLoop, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
-from terraweave.plugin.provider import TerraweaveProvider
 from terraweave.ui.models import Claims
 from terraweave.ui.panel import Panel
 from terraweave.ui.results import loading
@@ -34,16 +33,6 @@ def model(trained_model: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "model.safetensors"
     copy.write_bytes(trained_model.read_bytes())
     return copy
-
-
-@pytest.fixture
-def panel(
-    provider: TerraweaveProvider, with_worker: Path, qgis_iface: QgisInterface, scene: dict
-) -> Iterator[Panel]:
-    """The panel over a project with a scene; nobody sees it, so nothing is estimated."""
-    made = Panel(qgis_iface, provider.id(), "terraweave/python")
-    yield made
-    made.close()
 
 
 @pytest.fixture

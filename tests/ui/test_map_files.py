@@ -1,12 +1,10 @@
 """Where the panel keeps maps: in a file with a name of its own, unless somebody says otherwise."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from qgis.core import QgsProcessing, QgsProject, QgsRasterLayer
-from qgis.gui import QgisInterface
-from terraweave.plugin.provider import TerraweaveProvider
 from terraweave.ui.map_files import destination_file, map_folder, suggested_maps
 from terraweave.ui.panel import Panel
 from terraweave.ui.run import State
@@ -23,16 +21,6 @@ def model(trained_model: Path, tmp_path: Path) -> Path:
     copy.parent.mkdir()
     copy.write_bytes(trained_model.read_bytes())
     return copy
-
-
-@pytest.fixture
-def panel(
-    provider: TerraweaveProvider, with_worker: Path, qgis_iface: QgisInterface, scene: dict
-) -> Iterator[Panel]:
-    """The panel over a project with a scene that was never saved."""
-    made = Panel(qgis_iface, provider.id(), "terraweave/python")
-    yield made
-    made.close()
 
 
 @pytest.fixture

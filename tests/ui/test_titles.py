@@ -1,11 +1,9 @@
 """Sentences that name parameters speak of them as the forms do."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from qgis.core import QgsProject
-from qgis.gui import QgisInterface
 from terraweave.core.families import FAMILIES
 from terraweave.plugin.provider import TerraweaveProvider
 from terraweave.ui.card_view import CardView
@@ -43,16 +41,6 @@ TITLES = {
 )
 def test_ids_become_titles(sentence: str, said: str) -> None:
     assert titled(sentence, TITLES) == said
-
-
-@pytest.fixture
-def panel(
-    provider: TerraweaveProvider, with_worker: Path, qgis_iface: QgisInterface, scene: dict
-) -> Iterator[Panel]:
-    """The panel over a project with a scene."""
-    made = Panel(qgis_iface, provider.id(), "terraweave/python")
-    yield made
-    made.close()
 
 
 def test_a_refusal_in_the_form_names_the_field_by_its_title(

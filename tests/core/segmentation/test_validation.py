@@ -54,7 +54,7 @@ def test_scenes_that_came_out_far_worse_are_named() -> None:
     scenes = [judged("good", 95), judged("fair", 60), judged("missed", 1), judged("poor", 10)]
     told = scenes_far_below(scenes, 0.5)
     assert "2 of 4 held-out scenes" in told
-    assert "missed (0.01), poor (0.10)." in told
+    assert "missed (0.01) and poor (0.10)." in told
     assert not scenes_far_below(scenes[:2], 0.5)
     assert not scenes_far_below([judged("one", 0)], 0.5)
     assert not scenes_far_below([], 0.5)
